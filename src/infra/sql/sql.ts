@@ -1,0 +1,192 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Kysely } from 'kysely'
+import { AppError, messageFrom } from '../../contract/errors.ts'
+import { type Clock, sleep, systemClock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import { lockFile } from './file-lock.ts'
+import { applyMigrations, type Migration, readMigrations } from './migrations.ts'
+import { createSqliteDialect } from './sqlite-dialect.ts'
+import { openSqliteInMemory, openSqliteThread } from './sqlite-thread.ts'
+
+export type Dialect = 'sqlite' | 'postgresql'
+/** No table of its own: a store names its tables with `db.withTables<Own>()`. */
+export type Tables0 = Record<never, never>
+
+/** What a store is a function of, so that it runs inside a transaction and outside one. */
+export type Db = { readonly db: Kysely<Tables0> }
+
+export type Tx = Db & {
+  /** Calls `run` once the transaction is committed, in the order given; what it throws is logged. Never after a rollback. */
+  afterCommit(run: () => void): void
+}
+
+export type SqlHealth = { readonly status: 'ok' | 'down'; readonly detail: string }
+
+export type Sql = Db & {
+  readonly dialect: Dialect
+  /**
+   * Runs `run` in one transaction: all of it is stored, and survives power loss, when the promise resolves; none of it
+   * when `run` throws. It may run more than once on PostgreSQL (READ COMMITTED, repeated after a serialisation failure
+   * or a deadlock), so it must have no effect but through `tx`; lock what you read to change with `forUpdate`. Throws
+   * what `run` throws, `timeout` when held longer than the limit, `unavailable` when the store is gone.
+   */
+  transaction<R>(run: (tx: Tx) => Promise<R>): Promise<R>
+  health(): Promise<SqlHealth>
+  close(): Promise<void>
+}
+
+export type SqlOptions = {
+  /** The SQLite file. Absent with `url` absent: a database in memory. */
+  readonly file?: string
+  /** The folder of migrations, applied before the promise resolves. */
+  readonly migrations: string
+  readonly log: Log
+  readonly clock?: Clock
+  /** How long one transaction may last. */
+  readonly transactionLimitMs?: number
+  /** From 0 to below 1; spreads the repeats of transactions that met. */
+  readonly random?: () => number
+}
+
+export const TRANSACTION_LIMIT_MS = 30_000
+const MIGRATION_LIMIT_MS = 3_600_000
+const ATTEMPTS = 6
+const RETRY_DELAY_MS = 15
+
+/** What differs between the two stores. `alone` runs `run` while no other process migrates the same database. */
+export type Store = {
+  readonly dialect: Dialect
+  readonly name: string
+  readonly db: Kysely<Tables0>
+  alone<R>(run: (db: Kysely<Tables0>) => Promise<R>): Promise<R>
+  isRetryable(thrown: unknown): boolean
+  close(): Promise<void>
+}
+
+export type OpenStore = { readonly log: Log; readonly clock: Clock; readonly limitMs: number; readonly assertUsable: () => void }
+
+/**
+ * Opens the metadata store and brings its tables up to date. Throws `conflict` when another process has the file, or
+ * when the tables and the migrations do not fit; `unavailable` when the store cannot be reached.
+ */
+export async function createSql(options: SqlOptions): Promise<Sql> {
+  const { log, clock = systemClock, transactionLimitMs: limitMs = TRANSACTION_LIMIT_MS, random = Math.random } = options
+  const scope = new AsyncLocalStorage<{ open: boolean }>()
+  let closed = false
+  const assertUsable = () => {
+    if (closed) throw new AppError('unavailable', 'the metadata store is closed')
+    if (!scope.getStore()?.open) return
+    throw new AppError('internal', 'a statement outside the transaction was called from inside it; use the db of the transaction')
+  }
+  const migrations = await readMigrations(options.migrations)
+  const store = await openSqlite(options.file, { log, clock, limitMs, assertUsable })
+  try {
+    await migrate(store, migrations, { log, clock })
+  } catch (thrown) {
+    await store.close()
+    throw thrown
+  }
+  return {
+    dialect: store.dialect,
+    db: store.db,
+    transaction: createTransaction(store, { scope, clock, log, random }),
+    health: () => healthOf(store, clock),
+    async close() {
+      closed = true
+      await store.close()
+    },
+  }
+}
+
+async function migrate(store: Store, migrations: readonly Migration[], { log, clock }: { log: Log; clock: Clock }) {
+  const { dialect } = store
+  const applied = await store.alone((db) => applyMigrations({ db }, { migrations, dialect, nowMs: clock.now() }))
+  if (applied.length > 0) log.info('sql.migrated', { store: store.name, files: applied })
+}
+
+type TransactionDeps = {
+  readonly scope: AsyncLocalStorage<{ open: boolean }>
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: () => number
+}
+
+function createTransaction(store: Store, { scope, clock, log, random }: TransactionDeps): Sql['transaction'] {
+  async function attempt<R>(run: (tx: Tx) => Promise<R>): Promise<R> {
+    const hooks: (() => void)[] = []
+    const state = { open: true }
+    try {
+      const result = await store.db
+        .transaction()
+        .execute((db) => scope.run(state, () => run({ db, afterCommit: (hook) => hooks.push(hook) })))
+      state.open = false
+      for (const hook of hooks) runHook(hook, log)
+      return result
+    } finally {
+      state.open = false
+    }
+  }
+
+  return async (run) => {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await attempt(run)
+      } catch (thrown) {
+        if (tried === ATTEMPTS || !store.isRetryable(thrown)) throw thrown
+        log.debug('sql.transaction_repeated', { tried, error: messageFrom(thrown) })
+        // Growing and uneven, so that two transactions that met once do not meet again.
+        await sleep(clock, RETRY_DELAY_MS * tried * (1 + random()))
+      }
+    }
+  }
+}
+
+function runHook(hook: () => void, log: Log) {
+  try {
+    hook()
+  } catch (error) {
+    log.error('sql.after_commit_failed', { error })
+  }
+}
+
+async function healthOf(store: Store, clock: Clock): Promise<SqlHealth> {
+  const startedAtMs = clock.now()
+  try {
+    await store.db.selectNoFrom((eb) => eb.lit(1).as('one')).execute()
+    return { status: 'ok', detail: `${store.name} answered in ${clock.now() - startedAtMs} ms` }
+  } catch (thrown) {
+    return { status: 'down', detail: messageFrom(thrown) }
+  }
+}
+
+async function openSqlite(file: string | undefined, { clock, limitMs, assertUsable }: OpenStore): Promise<Store> {
+  const lock = file === undefined ? undefined : lockFile(file)
+  try {
+    const engine = await (file === undefined ? openSqliteInMemory() : openSqliteThread(file))
+    let migrating = false
+    const currentLimitMs = () => (migrating ? MIGRATION_LIMIT_MS : limitMs)
+    const db = new Kysely<Tables0>({ dialect: createSqliteDialect({ engine, clock, limitMs: currentLimitMs, assertUsable }) })
+    return {
+      dialect: 'sqlite',
+      name: file ?? 'in-memory SQLite',
+      db,
+      async alone(run) {
+        migrating = true
+        return db
+          .transaction()
+          .execute(run)
+          .finally(() => {
+            migrating = false
+          })
+      },
+      isRetryable: () => false,
+      async close() {
+        await engine.close()
+        lock?.release()
+      },
+    }
+  } catch (thrown) {
+    lock?.release()
+    throw thrown
+  }
+}
