@@ -105,6 +105,7 @@ export const access = {
     scope: 'public',
     input: z.strictObject({ token: z.string().min(1).max(200) }),
     output: Session.extend({ session: z.string() }),
+    cookie: 'session',
   }),
   signOut: endpoint({
     method: 'DELETE',
@@ -113,5 +114,8 @@ export const access = {
     scope: 'read',
     input: z.strictObject({}),
     output: z.object({ ended: z.boolean() }),
+    cookie: null,
   }),
 }
+
+export const SESSION_COOKIE = 'setpoint_session'

@@ -1,14 +1,12 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
+import { EventName } from './events.ts'
 import { Severity } from './incidents.ts'
 import { Id, Instant, Limit, Name, Reason } from './scalars.ts'
 
 /** What to tell whom. An alert without owner and runbook cannot be enabled. */
 export const AlertSpec = z.strictObject({
-  on: z
-    .array(z.string().regex(/^[a-z_]+\.[a-z_]+$/, 'an event name such as drift.detected'))
-    .min(1)
-    .max(50),
+  on: z.array(EventName).min(1).max(50),
   deployment: Name.optional(),
   severity: Severity.default('ticket'),
   runbook: z.string().max(500).optional().describe('a page or file that says what to do'),

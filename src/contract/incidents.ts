@@ -58,7 +58,7 @@ export const incidents = {
     path: '/api/v1/incidents/:id/notes',
     summary: 'Add a line to the timeline',
     scope: 'write',
-    input: z.strictObject({ id: Id, text: z.string().min(1).max(4_000), key: z.string().max(200).optional() }),
+    input: z.strictObject({ id: Id, text: z.string().min(1).max(4_000) }),
     output: Incident,
   }),
   closeIncident: endpoint({

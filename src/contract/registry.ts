@@ -20,7 +20,7 @@ export const OnnxFacts = z.object({
   operators: z.record(z.string(), z.int()),
   inputs: z.array(Tensor),
   outputs: z.array(Tensor),
-  parameters: z.int(),
+  weightBytes: z.int(),
 })
 export type OnnxFacts = z.infer<typeof OnnxFacts>
 

@@ -16,6 +16,7 @@ const stage = {
 
 /** How a challenger meets traffic: scored beside the champion first, then served to a part of it. */
 export const RolloutPlan = z.strictObject({
+  promotion: z.enum(['automatic', 'by_hand']).default('automatic').describe('by_hand: a canary that won waits for a person'),
   shadow: z.strictObject(stage),
   canary: z.strictObject({
     percent: z.number().gt(0).max(50).default(10),
@@ -44,7 +45,7 @@ export const Rollout = z.object({
   model: Name,
   champion: z.int().positive(),
   challenger: z.int().positive(),
-  state: z.enum(['shadow', 'canary', 'promoted', 'rolled_back']),
+  state: z.enum(['shadow', 'canary', 'won', 'promoted', 'rolled_back']),
   held: z.boolean(),
   plan: RolloutPlan,
   shadow: PairedEvidence.nullable(),
@@ -105,6 +106,14 @@ export const rollouts = {
     path: '/api/v1/rollouts/:id/resume',
     summary: 'Go on after a hold',
     scope: 'write',
+    input: decision,
+    output: Rollout,
+  }),
+  promoteChallenger: endpoint({
+    method: 'POST',
+    path: '/api/v1/rollouts/:id/promote',
+    summary: 'Make a challenger that won its canary the champion',
+    scope: 'approve',
     input: decision,
     output: Rollout,
   }),

@@ -1,0 +1,54 @@
+import type { Training } from '../../../contract/retraining.ts'
+import type { QuarantineScope } from '../../../contract/quarantine.ts'
+import type { Blobs } from '../../../infra/blobs/index.ts'
+import type { LabelledMatrix } from '../../../infra/labelled-rows.ts'
+import { numericCsvHeader, numericCsvLine } from '../../../lib/numeric-csv.ts'
+import type { Telemetry } from '../../watch/telemetry/index.ts'
+
+type Wanted = {
+  readonly project: string
+  readonly deployment: string
+  readonly fromMs: number
+  readonly toMs: number
+  readonly maxRows: number
+  /** Newest share kept back for the gate. */
+  readonly holdOut: number
+  readonly features: readonly string[]
+  readonly excluding: readonly QuarantineScope[]
+  readonly reference: LabelledMatrix | null
+}
+export type Snapshot = { readonly facts: NonNullable<Training['snapshot']>; readonly heldOutFromMs: number }
+
+/**
+ * Freezes what a trainer learns from: the newest labelled rows but for the held-out share, without quarantined ones, after
+ * the champion’s reference rows where wanted. Columns: the features, `label`, and `live` (1 = from traffic, 0 = reference).
+ */
+export async function takeSnapshot(deps: { telemetry: Telemetry; blobs: Blobs }, wanted: Wanted): Promise<Snapshot> {
+  const { project, deployment, fromMs, toMs, maxRows, features, reference } = wanted
+  const window = { project, deployment, fromMs, toMs, limit: maxRows }
+  const rows: { atMs: number; line: string }[] = []
+  for await (const row of deps.telemetry.labelledRows({ ...window, excluding: wanted.excluding })) {
+    if (row.features.length === features.length) rows.push({ atMs: row.atMs, line: numericCsvLine([...row.features, row.label, 1]) })
+  }
+  rows.sort((a, b) => a.atMs - b.atMs)
+  const heldOutFromMs = rows[Math.floor(rows.length * (1 - wanted.holdOut))]?.atMs ?? toMs
+  const taught = rows.filter((row) => row.atMs < heldOutFromMs)
+  const all = await countLabelled(deps.telemetry, window)
+
+  async function* csv() {
+    yield Buffer.from(numericCsvHeader([...features, 'label', 'live']))
+    for (let row = 0; row < (reference?.rows ?? 0); row++) {
+      yield Buffer.from(numericCsvLine([...reference!.values.subarray(row * features.length, (row + 1) * features.length), reference!.labels[row]!, 0]))
+    }
+    for (const { line } of taught) yield Buffer.from(line)
+  }
+  const { digest } = await deps.blobs.put(csv())
+  const facts = { digest, rows: taught.length, referenceRows: reference?.rows ?? 0, quarantinedRows: Math.max(0, all - rows.length), fromMs: taught[0]?.atMs ?? fromMs, toMs: taught.at(-1)?.atMs ?? toMs }
+  return { facts, heldOutFromMs }
+}
+
+async function countLabelled(telemetry: Telemetry, window: { project: string; deployment: string; fromMs: number; toMs: number; limit: number }): Promise<number> {
+  let count = 0
+  for await (const _row of telemetry.labelledRows({ ...window, excluding: [] })) count += 1
+  return count
+}
