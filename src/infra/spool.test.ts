@@ -90,7 +90,9 @@ test('a full segment is sealed by itself', async () => {
     spool.flush()
   }
   expect(spool.sealed()).toHaveLength(2)
+  expect(spool.sealed()).not.toContain(spool.current())
   spool.rotate()
+  expect(spool.current()).toBeUndefined()
   expect(await everything(spool)).toHaveLength(10)
 })
 

@@ -44,6 +44,8 @@ export type Spool = {
   sync(): Promise<void>
   /** Seals the segment being written, if it holds anything, and returns its id. */
   rotate(): string | undefined
+  /** The id of the segment being written; nothing right after it was sealed, by hand or because it was full. */
+  current(): string | undefined
   /** The ids of the sealed segments, oldest first. */
   sealed(): readonly string[]
   /** The frames of a sealed segment. */
@@ -111,6 +113,7 @@ export function createSpool(options: SpoolOptions): Spool {
       flush()
       return writer.seal()
     },
+    current: writer.current,
     sealed: shelf.ids,
     async read(id) {
       const read = framesFrom(await fs.promises.readFile(pathOf(folder, id)))
@@ -229,6 +232,7 @@ function createWriter(options: SpoolOptions, fs: SpoolFs, shelf: Shelf) {
 
   return {
     bytes: () => current?.bytes() ?? 0,
+    current: () => current?.id,
     syncFailures: () => syncFailures,
     seal,
     sync,

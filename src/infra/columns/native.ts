@@ -2,6 +2,8 @@
 export type BlockColumn =
   | { readonly name: string; readonly type: 'String'; readonly values: readonly string[] }
   | { readonly name: string; readonly type: 'UInt8' | 'UInt16' | 'UInt32' | 'UInt64' | 'Float32' | 'Float64'; readonly values: NumberArray }
+  /** Days since the Unix epoch. */
+  | { readonly name: string; readonly type: 'Date'; readonly values: Uint16Array }
   /** Milliseconds since the Unix epoch. */
   | { readonly name: string; readonly type: 'Instant'; readonly values: Float64Array }
   | { readonly name: string; readonly type: 'Floats'; readonly values: Float32Array; readonly ends: Uint32Array }
