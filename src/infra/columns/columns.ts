@@ -1,0 +1,244 @@
+import { Readable } from 'node:stream'
+import { type ClickHouseClient, type ClickHouseSettings, createClient } from '@clickhouse/client'
+import { AppError } from '../../contract/errors.ts'
+import { type Clock, sleep } from '../clock.ts'
+import type { Log } from '../log.ts'
+import { failureFrom, isConnectionLost } from './failure.ts'
+import { type ColumnsLimits, defaultColumnsLimits } from './limits.ts'
+import { applyColumnMigrations } from './migrations.ts'
+import { type Block, nativeFrom } from './native.ts'
+import { createReadingGuard, type ReadingGuard } from './reading.ts'
+import { createSupervisor, type Supervisor } from './supervisor.ts'
+
+export type QueryOptions = { readonly maxMs?: number; readonly signal?: AbortSignal }
+
+export type ColumnsHealth = {
+  readonly up: boolean
+  readonly kind: 'embedded' | 'clickhouse'
+  readonly restarts: number
+  readonly version?: string
+  /** The process that holds the embedded store. */
+  readonly pid?: number
+  /** Why it is not up. */
+  readonly problem?: string
+}
+
+/** The telemetry store: ClickHouse's SQL, embedded (chDB in a child process) or on a server, through one client. */
+export type Columns = {
+  /**
+   * Runs one SELECT in a session that can change nothing. Values go in as `{name:Type}` parameters. 64-bit integers
+   * come back as numbers, exact to 2^53. Throws `forbidden`, `timeout`, `too_large`, `cancelled`, `unavailable`.
+   */
+  query<T>(sql: string, params?: Readonly<Record<string, unknown>>, options?: QueryOptions): Promise<T[]>
+  /** Inserts rows as JSON; a second insert with the same `token` counts once, whatever happened to the first. */
+  insert(table: string, rows: readonly object[], options: { readonly token: string }): Promise<void>
+  /** Inserts a block of columns, about five times cheaper than rows; at most 65,536 rows so that it stays one part per partition. */
+  insertBlock(table: string, block: Block, options: { readonly token: string }): Promise<void>
+  /** Runs a statement that changes the schema or the data. */
+  execute(sql: string): Promise<void>
+  health(): Promise<ColumnsHealth>
+  close(): Promise<void>
+}
+
+export type ColumnsOptions = {
+  /** `http(s)://user:password@host:8123/database`; without it the store is embedded. */
+  readonly url?: string
+  readonly folder: string
+  /** The folder of `NNNN-module-what.sql` files. */
+  readonly migrations: string
+  readonly log: Log
+  readonly clock: Clock
+  readonly limits?: Partial<ColumnsLimits>
+}
+
+const DATABASE = 'setpoint'
+const RETRY_MS = 50
+const MAX_BLOCK_ROWS = 65_536
+
+/** Opens the store and applies the migrations. Throws as `createSupervisor` does, or `unavailable` when a server does not answer. */
+export async function createColumns(options: ColumnsOptions): Promise<Columns> {
+  const limits: ColumnsLimits = { ...defaultColumnsLimits, ...options.limits }
+  const link = options.url === undefined ? await embeddedLink(options, limits) : await serverLink(options.url, limits)
+  const columns = columnsOver(link, limits, options.clock)
+  try {
+    await applyColumnMigrations(columns, options.migrations, options.clock, options.log)
+  } catch (thrown) {
+    await columns.close()
+    throw thrown
+  }
+  return columns
+}
+
+/** How statements reach the store: a client that may change when the child restarts. */
+type Link = {
+  readonly kind: 'embedded' | 'clickhouse'
+  client(waitMs: number): Promise<ClickHouseClient>
+  readonly supervisor?: Supervisor
+  close(): Promise<void>
+}
+
+function clientOf(url: string, database: string, limits: ColumnsLimits, auth?: { username: string; password: string }): ClickHouseClient {
+  return createClient({
+    url,
+    database,
+    ...auth,
+    application: 'setpoint',
+    request_timeout: Math.max(limits.queryMs, limits.writeMs) + limits.waitMs,
+    max_open_connections: limits.readers * 2 + 4,
+    compression: { request: false, response: false },
+    log: { level: 127 },
+  })
+}
+
+async function embeddedLink(options: ColumnsOptions, limits: ColumnsLimits): Promise<Link> {
+  const supervisor = await createSupervisor({ folder: options.folder, limits, clock: options.clock, log: options.log })
+  let known: { url: string; client: ClickHouseClient } | undefined
+  return {
+    kind: 'embedded',
+    supervisor,
+    async client(waitMs) {
+      const { url, secret } = await supervisor.address(waitMs)
+      if (known?.url !== url) {
+        void known?.client.close()
+        known = { url, client: clientOf(url, DATABASE, limits, { username: 'setpoint', password: secret }) }
+      }
+      return known.client
+    },
+    async close() {
+      await supervisor.close()
+      await known?.client.close()
+    },
+  }
+}
+
+async function serverLink(address: string, limits: ColumnsLimits): Promise<Link> {
+  const url = new URL(address)
+  const auth = { username: decodeURIComponent(url.username) || 'default', password: decodeURIComponent(url.password) }
+  const database = url.pathname.slice(1) || DATABASE
+  if (!/^\w+$/.test(database))
+    throw new AppError('invalid', `the database name ${database} in the ClickHouse address may hold letters, digits and underscores`)
+  const origin = `${url.protocol}//${url.host}`
+  const first = clientOf(origin, 'default', limits, auth)
+  try {
+    await first.command({ query: `CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic` })
+  } catch (thrown) {
+    throw isConnectionLost(thrown)
+      ? new AppError(
+          'unavailable',
+          `the ClickHouse server at ${url.host} does not answer; check the address and that it runs`,
+          { host: url.host },
+          thrown,
+        )
+      : failureFrom(thrown, 'the first statement')
+  } finally {
+    await first.close()
+  }
+  const client = clientOf(origin, database, limits, auth)
+  return { kind: 'clickhouse', client: () => Promise.resolve(client), close: () => client.close() }
+}
+
+function columnsOver(link: Link, limits: ColumnsLimits, clock: Clock): Columns {
+  let guard: Promise<ReadingGuard> | undefined
+
+  /** Runs `task`; when the store goes away under it and doing it twice is harmless, does it again once the store is back. */
+  async function attempt<T>(operation: string, isRepeatable: boolean, task: (client: ClickHouseClient) => Promise<T>): Promise<T> {
+    const deadlineMs = clock.now() + limits.waitMs
+    for (;;) {
+      const client = await link.client(Math.max(0, deadlineMs - clock.now()))
+      try {
+        return await task(client)
+      } catch (thrown) {
+        if (!isConnectionLost(thrown) || !isRepeatable || clock.now() >= deadlineMs) throw failureFrom(thrown, operation)
+        await sleep(clock, RETRY_MS)
+      }
+    }
+  }
+
+  const readOnly = (maxMs: number): ClickHouseSettings => ({
+    readonly: '1',
+    max_execution_time: maxMs / 1000,
+    max_memory_usage: String(limits.queryMemoryBytes),
+    max_result_bytes: String(limits.resultBytes),
+    result_overflow_mode: 'throw',
+    output_format_json_quote_64bit_integers: 0,
+    cancel_http_readonly_queries_on_client_close: 1,
+  })
+
+  function select<T>(
+    sql: string,
+    params: Readonly<Record<string, unknown>>,
+    { maxMs = limits.queryMs, signal }: QueryOptions,
+  ): Promise<T[]> {
+    return attempt('a query', true, async (client) => {
+      const result = await client.query({
+        query: sql,
+        query_params: { ...params },
+        format: 'JSONEachRow',
+        clickhouse_settings: readOnly(Math.min(maxMs, limits.queryMs)),
+        ...(signal === undefined ? {} : { abort_signal: signal }),
+      })
+      return result.json<T>()
+    })
+  }
+
+  const loadGuard = async () =>
+    createReadingGuard((await select<{ name: string }>('SELECT name FROM system.table_functions', {}, {})).map((row) => row.name))
+
+  const inserting = (token: string): ClickHouseSettings => ({
+    insert_deduplication_token: token,
+    insert_deduplicate: 1,
+    input_format_parallel_parsing: 0,
+  })
+
+  return {
+    async query(sql, params = {}, queryOptions = {}) {
+      guard ??= loadGuard().catch((thrown) => {
+        guard = undefined
+        throw thrown
+      })
+      const reason = (await guard)(sql)
+      if (reason !== undefined) throw new AppError('forbidden', `${reason}: ${sql.slice(0, 80)}`)
+      if (queryOptions.signal?.aborted) throw new AppError('cancelled', 'the query was cancelled before it began')
+      return select(sql, params, queryOptions)
+    },
+    async insert(table, rows, { token }) {
+      if (rows.length === 0) return
+      await attempt(`an insert into ${table}`, true, (client) =>
+        client.insert({ table, values: rows, format: 'JSONEachRow', clickhouse_settings: inserting(token) }),
+      )
+    },
+    async insertBlock(table, block, { token }) {
+      if (block.rows === 0) return
+      if (block.rows > MAX_BLOCK_ROWS)
+        throw new AppError('too_large', `a block holds at most ${MAX_BLOCK_ROWS} rows, not ${block.rows}; split it`)
+      const bytes = nativeFrom(block)
+      const names = block.columns.map((column) => column.name).join(', ')
+      await attempt(`an insert into ${table}`, true, async (client) => {
+        const values = Readable.from([bytes], { objectMode: false })
+        const { stream } = await client.exec({
+          query: `INSERT INTO ${table} (${names}) FORMAT Native`,
+          values,
+          clickhouse_settings: inserting(token),
+        })
+        await stream.resume().toArray()
+      })
+    },
+    async execute(sql) {
+      await attempt('a statement', false, (client) => client.command({ query: sql }))
+    },
+    async health() {
+      const restarts = link.supervisor?.restarts() ?? 0
+      try {
+        const client = await link.client(0)
+        const rows = await (
+          await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow', clickhouse_settings: readOnly(2_000) })
+        ).json<{ version: string }>()
+        const pid = link.supervisor === undefined ? {} : { pid: (await link.supervisor.address(0)).pid }
+        return { up: true, kind: link.kind, restarts, version: rows[0]!.version, ...pid }
+      } catch (thrown) {
+        return { up: false, kind: link.kind, restarts, problem: failureFrom(thrown, 'a health check').message }
+      }
+    },
+    close: () => link.close(),
+  }
+}
