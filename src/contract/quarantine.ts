@@ -12,6 +12,11 @@ export const QuarantineScope = z.strictObject({
 })
 export type QuarantineScope = z.infer<typeof QuarantineScope>
 
+/** Scopes as a query takes them: one that is still open lasts for ever. */
+export function excludingFrom(scopes: readonly QuarantineScope[]): (QuarantineScope & { toMs: number })[] {
+  return scopes.map((scope) => ({ ...scope, toMs: scope.toMs ?? Number.MAX_SAFE_INTEGER }))
+}
+
 export const Quarantine = z.object({
   id: Id,
   deployment: Name,

@@ -2,6 +2,7 @@ import type { Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
 import type { GateCheck, GateVerdict, gates } from '../../../contract/gates.ts'
 import type { Spec } from '../../../contract/kinds.ts'
+import { excludingFrom } from '../../../contract/quarantine.ts'
 import type { ModelVersion } from '../../../contract/registry.ts'
 import type { Blobs } from '../../../infra/blobs/index.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
@@ -23,7 +24,6 @@ export type Gates = Verbs<typeof gates>
 
 export const verdictsTable = { table: 'gate_verdicts', key: ['id'] } as const
 const MOST_ROWS = 200_000
-const BATCH_ROWS = 512
 
 type Deps = {
   sql: Sql
@@ -45,19 +45,21 @@ export function createGates(deps: Deps): Gates {
 
   /** Labelled rows of the window, without what is quarantined. */
   async function newestRows(project: string, deployment: string, fromMs: number, toMs: number, width: number): Promise<LabelledMatrix> {
-    const excluding = (await deps.quarantine.inForce(project, deployment)).map((window) => window.scope)
+    const excluding = excludingFrom((await deps.quarantine.inForce(project, deployment)).map((window) => window.scope))
     const values: number[] = []
     const labels: number[] = []
-    for await (const row of deps.telemetry.labelledRows({ project, deployment, fromMs, toMs, limit: MOST_ROWS, excluding })) {
-      if (row.features.length !== width) continue
-      for (const value of row.features) values.push(value)
-      labels.push(row.label)
+    for await (const page of deps.telemetry.labelledRows({ project, deployment, fromMs, toMs, limit: MOST_ROWS, order: 'newest', excluding })) {
+      for (const row of page) {
+        if (row.features.length !== width) continue
+        for (const value of row.features) values.push(value ?? Number.NaN)
+        labels.push(row.label)
+      }
     }
     return { values: Float32Array.from(values), labels: Float32Array.from(labels), rows: labels.length }
   }
 
   async function pairUp(matrix: LabelledMatrix, champion: Scorer, challenger: Scorer): Promise<Pair> {
-    return { labels: matrix.labels, champion: await scoreAll(champion, matrix), challenger: await scoreAll(challenger, matrix) }
+    return { labels: matrix.labels, champion: await champion.score(matrix.values, matrix.rows), challenger: await challenger.score(matrix.values, matrix.rows) }
   }
 
   async function evaluate(spec: Spec<'Gate'>, project: string, deployment: string, versions: [ModelVersion, ModelVersion], window: { fromMs: number; toMs: number }, threshold: number) {
@@ -123,15 +125,6 @@ function conclude(checks: readonly GateCheck[]): Pick<GateVerdict, 'verdict' | '
 function describeCheck(check: GateCheck): string {
   const number = (value: number | null) => (value === null ? 'unknown' : value.toFixed(4))
   return `${check.name}: ${check.metric} ${number(check.challenger)} against ${number(check.champion)} on ${check.rows} rows; ${check.required}`
-}
-
-async function scoreAll(scorer: Scorer, { values, rows }: LabelledMatrix): Promise<Float32Array> {
-  const scores = new Float32Array(rows)
-  for (let from = 0; from < rows; from += BATCH_ROWS) {
-    const count = Math.min(BATCH_ROWS, rows - from)
-    scores.set(await scorer.score(values.subarray(from * scorer.features, (from + count) * scorer.features), count), from)
-  }
-  return scores
 }
 
 async function keepEvidence(blobs: Blobs, { labels, champion, challenger }: Pair): Promise<string> {

@@ -1,5 +1,5 @@
 import type { Training } from '../../../contract/retraining.ts'
-import type { QuarantineScope } from '../../../contract/quarantine.ts'
+import { excludingFrom, type QuarantineScope } from '../../../contract/quarantine.ts'
 import type { Blobs } from '../../../infra/blobs/index.ts'
 import type { LabelledMatrix } from '../../../infra/labelled-rows.ts'
 import { numericCsvHeader, numericCsvLine } from '../../../lib/numeric-csv.ts'
@@ -27,8 +27,8 @@ export async function takeSnapshot(deps: { telemetry: Telemetry; blobs: Blobs },
   const { project, deployment, fromMs, toMs, maxRows, features, reference } = wanted
   const window = { project, deployment, fromMs, toMs, limit: maxRows }
   const rows: { atMs: number; line: string }[] = []
-  for await (const row of deps.telemetry.labelledRows({ ...window, excluding: wanted.excluding })) {
-    if (row.features.length === features.length) rows.push({ atMs: row.atMs, line: numericCsvLine([...row.features, row.label, 1]) })
+  for await (const page of deps.telemetry.labelledRows({ ...window, order: 'newest', excluding: excludingFrom(wanted.excluding) })) {
+    for (const row of page) if (row.features.length === features.length) rows.push({ atMs: row.atMs, line: numericCsvLine([...row.features.map((value) => value ?? Number.NaN), row.label, 1]) })
   }
   rows.sort((a, b) => a.atMs - b.atMs)
   const heldOutFromMs = rows[Math.floor(rows.length * (1 - wanted.holdOut))]?.atMs ?? toMs
@@ -49,6 +49,6 @@ export async function takeSnapshot(deps: { telemetry: Telemetry; blobs: Blobs },
 
 async function countLabelled(telemetry: Telemetry, window: { project: string; deployment: string; fromMs: number; toMs: number; limit: number }): Promise<number> {
   let count = 0
-  for await (const _row of telemetry.labelledRows({ ...window, excluding: [] })) count += 1
+  for await (const page of telemetry.labelledRows({ ...window, order: 'newest', excluding: [] })) count += page.length
   return count
 }

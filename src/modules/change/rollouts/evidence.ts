@@ -1,5 +1,8 @@
 import type { PairedEvidence } from '../../../contract/rollouts.ts'
-import { advancePairedTest, createPairedTest, type PairedTestState, pairedTestState } from '../../../lib/stats/sequential.ts'
+import { advancePairedTest, createPairedTest, differenceInterval, type PairedTestState, pairedTestState } from '../../../lib/stats/sequential.ts'
+
+/** An e-value beyond this is shown as this: JSON has no infinity. */
+const MOST_EVIDENCE = 1e300
 
 /** One labelled row that both versions scored. */
 export type ScoredPair = { readonly label: number; readonly championScore: number; readonly challengerScore: number }
@@ -27,10 +30,9 @@ export function addPairs(earlier: StageEvidence | null, pairs: readonly ScoredPa
       better: (earlier?.shown.better ?? 0) + counts.better,
       worse: (earlier?.shown.worse ?? 0) + counts.worse,
       difference: reading.rows === 0 ? null : reading.difference,
-      low: reading.rows === 0 ? null : reading.low,
-      high: reading.rows === 0 ? null : reading.high,
-      evidenceNotWorse: reading.notWorse,
-      evidenceHarm: reading.harm,
+      ...(reading.rows === 0 ? { low: null, high: null } : differenceInterval(test)),
+      evidenceNotWorse: Math.min(MOST_EVIDENCE, Math.exp(reading.evidence.notWorse)),
+      evidenceHarm: Math.min(MOST_EVIDENCE, Math.exp(reading.evidence.harmful)),
       threshold: 1 / plan.alpha,
     },
   }

@@ -3,7 +3,7 @@ import { concentrationOf } from '../../../lib/stats/concentration.ts'
 import { exactInterval } from '../../../lib/stats/distributions.ts'
 import type { Profile } from '../../../lib/stats/profile.ts'
 
-export type SampledRow = { readonly features: Float32Array; readonly score: number; readonly actor: string; readonly source: string }
+type SampledRow = { readonly features: Float32Array; readonly score: number; readonly actor: string }
 export type LabelledRow = { readonly label: number; readonly score: number; readonly actor: string; readonly labelSource: string }
 
 export type Observed = {

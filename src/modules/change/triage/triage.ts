@@ -1,9 +1,10 @@
 import type { LoopSpec } from '../../../contract/loops.ts'
+import { excludingFrom } from '../../../contract/quarantine.ts'
 import type { QuarantineWindows } from '../../data/quarantine/index.ts'
 import type { Documents } from '../../govern/documents/index.ts'
 import type { Drift } from '../../watch/drift/index.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
-import { type Assessment, assess, type LabelledRow, type SampledRow } from './assess.ts'
+import { type Assessment, assess, type LabelledRow } from './assess.ts'
 
 export type { Assessment, Cause } from './assess.ts'
 
@@ -20,14 +21,12 @@ const SAMPLE_ROWS = 5_000
 
 export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documents: Documents; quarantine: QuarantineWindows }): Triage {
   async function labelled({ project, spec, fromMs, toMs }: Pick<Window, 'project' | 'spec' | 'fromMs' | 'toMs'>): Promise<LabelledRow[]> {
-    const excluding = (await deps.quarantine.inForce(project, spec.deployment)).map((window) => window.scope)
+    const excluding = excludingFrom((await deps.quarantine.inForce(project, spec.deployment)).map((window) => window.scope))
     const rows: LabelledRow[] = []
-    for await (const { label, score, actor, labelSource } of deps.telemetry.labelledRows({ project, deployment: spec.deployment, fromMs, toMs, limit: SAMPLE_ROWS, excluding })) rows.push({ label, score, actor, labelSource })
+    for await (const page of deps.telemetry.labelledRows({ project, deployment: spec.deployment, fromMs, toMs, limit: SAMPLE_ROWS, order: 'newest', excluding })) {
+      for (const { label, score, actor, labelSource } of page) if (score !== null) rows.push({ label, score, actor, labelSource })
+    }
     return rows
-  }
-
-  async function sampled({ project, spec, fromMs, toMs }: Window): Promise<SampledRow[]> {
-    return await deps.telemetry.sampleRows({ project, deployment: spec.deployment, fromMs, toMs, limit: SAMPLE_ROWS })
   }
 
   return {
@@ -43,7 +42,7 @@ export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documen
         {
           profile: reference.profile.profile,
           moved: window.moved,
-          rows: await sampled(window),
+          rows: await deps.telemetry.sampleRows({ project: window.project, deployment: window.spec.deployment, fromMs: window.fromMs, toMs: window.toMs, limit: SAMPLE_ROWS }),
           labelled: await labelled(window),
           threshold: deployment.spec.threshold,
           baselineErrors: reference.profile.labelErrors,

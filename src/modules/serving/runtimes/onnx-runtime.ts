@@ -1,6 +1,8 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { AppError, messageFrom } from '../../../contract/errors.ts'
 
+const PART_ROWS = 1_024
+
 /** A model held in memory and ready to score. */
 export type Scorer = {
   /** Scores `rows` rows laid out one after another in `values` (rows × features); gives one score per row. Throws `internal` when the model fails. */
@@ -31,7 +33,18 @@ export async function openOnnx(bytes: Uint8Array, features: number): Promise<Sco
   const outputName = session.outputNames.find((name) => /prob|score/i.test(name)) ?? session.outputNames[0]!
   const fetches = [outputName]
 
+  /** Many rows go in parts, so that requests get their turn in between. */
   async function score(values: Float32Array, rows: number): Promise<Float32Array> {
+    if (rows <= PART_ROWS) return await scorePart(values, rows)
+    const scores = new Float32Array(rows)
+    for (let from = 0; from < rows; from += PART_ROWS) {
+      const count = Math.min(PART_ROWS, rows - from)
+      scores.set(await scorePart(values.subarray(from * features, (from + count) * features), count), from)
+    }
+    return scores
+  }
+
+  async function scorePart(values: Float32Array, rows: number): Promise<Float32Array> {
     const result = await session.run({ [inputName!]: new Tensor('float32', values, [rows, features]) }, fetches)
     const output = result[outputName]
     if (!(output?.data instanceof Float32Array)) throw new AppError('invalid', `output ${outputName} must be a tensor of 32-bit floats; it is ${output?.type ?? 'absent'}`)

@@ -25,6 +25,8 @@ export type Drift = Verbs<typeof drift> & {
   consumeSegment(segment: Segment): Promise<void>
   /** Watches newly labelled rows; the same segment counts once. */
   consumePairs(segmentId: string, pairs: readonly LabelPair[]): Promise<void>
+  /** How often each signal has crossed its threshold since the last reset; a second crossing rests on new rows only. */
+  crossings(project: string, monitor: string): Promise<Readonly<Record<DriftSignal, number>>>
   getDetection(project: string, id: string): Promise<Detection | undefined>
   /** What the monitor watches against, and since when. */
   reference(project: string, monitor: string): Promise<{ version: number; profile: store.StoredProfile; watchedSinceMs: number } | undefined>
@@ -147,6 +149,10 @@ export function createDrift(deps: Deps): Drift {
           return rows.length > 0 && reference.labelRows > 0 ? watchErrors(monitor, reference, rows) : null
         })
       }
+    },
+    async crossings(project, monitor) {
+      const state = (await store.findMonitor(sql, project, monitor))?.state
+      return { features: state?.features.crossings ?? 0, error: state?.error.crossings ?? 0 }
     },
     async getDetection(project, id) {
       return await records.find(sql, project, id)

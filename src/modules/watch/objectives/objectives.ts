@@ -12,8 +12,8 @@ export function createObjectives(deps: { documents: Documents; labels: Labels; t
   async function measure({ spec }: Declared<'Objective'>, caller: Caller): Promise<{ value: number | null; rows: number }> {
     const window = { deployment: spec.deployment, windowMs: spec.windowMinutes * 60_000 }
     if (spec.metric === 'latency_p99_ms') {
-      const traffic = await deps.telemetry.summarizeTraffic(window, caller)
-      return { value: traffic.latencyUs.p99 === null ? null : traffic.latencyUs.p99 / 1_000, rows: traffic.requests }
+      const [traffic] = (await deps.telemetry.summarizeTraffic(window, caller)).deployments
+      return traffic ? { value: traffic.latencyUs.p99 / 1_000, rows: traffic.requests } : { value: null, rows: 0 }
     }
     const quality = await deps.labels.measureQuality(window, caller)
     switch (spec.metric) {

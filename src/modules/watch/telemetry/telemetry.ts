@@ -15,6 +15,7 @@ import {
   createTelemetryStore,
   type LabelRow,
   type RecordRow,
+  type SampledRow,
   type TelemetryStore,
   type TrafficRow,
   type Window,
@@ -51,6 +52,8 @@ export type Telemetry = Verbs<typeof telemetry> & {
   health(): PumpHealth
   /** The labelled predictions of a window, a page at a time. */
   labelledRows(request: LabelledRowsRequest): AsyncGenerator<readonly LabelledRow[]>
+  /** At most `limit` predictions of a window, chosen by chance, the same ones each time. */
+  sampleRows(request: Window & { readonly limit: number }): Promise<SampledRow[]>
   /** Who asked for how much in a window, and how it went: the evidence for telling an attack from a change. Largest first. */
   actorShares(window: Window & { readonly limit?: number }): Promise<ActorShare[]>
 }
@@ -68,6 +71,7 @@ export function createTelemetry(deps: TelemetryDeps): Telemetry {
     ...createIntake(deps, store),
     ...createReports(store, clock),
     labelledRows: (request) => labelledRows(columns, request),
+    sampleRows: ({ limit, ...window }) => store.sample(window, limit),
     actorShares: ({ limit = ACTORS, ...window }) => store.actorShares(window, limit),
   }
 }
