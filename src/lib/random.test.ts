@@ -44,6 +44,24 @@ test('draws have the moments and frequencies they should', () => {
   expect(Math.abs(heads / n - 0.3)).toBeLessThan(0.004)
 })
 
+test('binomial draws have the right mean and variance, whatever the size', () => {
+  const random = createRandom('binomial')
+  for (const [n, p] of [
+    [10, 0.3],
+    [5_000, 0.9],
+    [100_000, 0.01],
+    [20, 0],
+    [20, 1],
+  ] as const) {
+    const draws = Array.from({ length: 2_000 }, () => random.binomial(n, p))
+    const mean = draws.reduce((a, b) => a + b) / draws.length
+    const variance = draws.reduce((sum, draw) => sum + (draw - mean) ** 2, 0) / draws.length
+    const spread = n * p * (1 - p)
+    expect(Math.abs(mean - n * p)).toBeLessThanOrEqual(4 * Math.sqrt(spread / draws.length))
+    expect(Math.abs(variance - spread)).toBeLessThanOrEqual(0.15 * spread)
+  }
+})
+
 test('impossible draws are refused', () => {
   expect(() => createRandom(1).int(0)).toThrow(RangeError)
   expect(() => createRandom(1).choice([])).toThrow(RangeError)

@@ -8,6 +8,8 @@ export type Random = {
   int(n: number): number
   /** True with probability `p`. */
   bernoulli(p: number): boolean
+  /** How many of `n` trials succeed, each with probability `p`: exact, in time that grows with n·min(p, 1 − p). */
+  binomial(n: number, p: number): number
   /** One element, uniformly. Throws RangeError for an empty list. */
   choice<T>(list: readonly T[]): T
   /** An independent generator named by `label`; it does not depend on how much has been drawn from this one. */
@@ -55,12 +57,34 @@ export function createRandom(seed: number | string): Random {
       return draw % n
     },
     bernoulli: (p) => next() < p,
+    binomial: (n, p) => (p > 0.5 ? n - fewOf(next, n, 1 - p) : fewOf(next, n, p)),
     choice(list) {
       if (list.length === 0) throw new RangeError('choice needs a list with at least one element')
       return list[Math.floor(next() * list.length)]!
     },
     fork: (label) => createRandom(`${path}/${typeof label}:${label}`),
   }
+}
+
+/** A binomial draw for p ≤ 1/2 by inversion, in parts so small that the probability of none does not underflow. */
+function fewOf(next: () => number, n: number, p: number): number {
+  if (!(p > 0)) return 0
+  const most = Math.max(1, Math.floor(300 / p))
+  let hits = 0
+  for (let rest = n; rest > 0; rest -= most) {
+    const trials = Math.min(rest, most)
+    const odds = p / (1 - p)
+    let weight = Math.exp(trials * Math.log1p(-p))
+    let draw = next()
+    let k = 0
+    while (draw > weight && k < trials) {
+      draw -= weight
+      weight *= ((trials - k) / (k + 1)) * odds
+      k++
+    }
+    hits += k
+  }
+  return hits
 }
 
 /** One step of xoshiro128**; returns an unsigned 32-bit integer. */
