@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
 import { Digest, Id, Instant, Limit, Name, VersionNumber } from './scalars.ts'
 
-export const GateMetric = z.enum(['f1', 'error_rate', 'precision', 'recall', 'brier'])
+export const GateMetric = z.enum(['f1', 'error_rate', 'log_loss', 'brier'])
 
 /** What a challenger must prove offline, on rows it never saw, before it meets traffic. */
 export const GateSpec = z.strictObject({

@@ -80,7 +80,8 @@ export function closeTheLoop(deps: Deps): { start(): Promise<void> } {
     }
   })
   const wakeRun = async ({ project, data }: BusEvent) => {
-    if (typeof data.loopRun === 'string') await wake(project, data.loopRun)
+    const { loopRun } = data as { loopRun?: string | null }
+    if (loopRun) await wake(project, loopRun)
   }
   bus.on('retraining.ended', 'loop', wakeRun)
   bus.on('rollouts.ended', 'loop', wakeRun)

@@ -1,4 +1,4 @@
-import type { GateCheck } from '../../../contract/gates.ts'
+import type { GateCheck, GateMetric } from '../../../contract/gates.ts'
 import type { Spec } from '../../../contract/kinds.ts'
 import type { LabelledMatrix } from '../../../infra/labelled-rows.ts'
 import { comparePaired } from '../../../lib/stats/paired.ts'
@@ -6,6 +6,8 @@ import { comparePaired } from '../../../lib/stats/paired.ts'
 /** Both models’ scores on the same labelled rows. */
 export type Pair = { readonly labels: Float32Array; readonly champion: Float32Array; readonly challenger: Float32Array }
 type Slice = Spec<'Gate'>['slices'][number]
+
+const metrics = { f1: 'f1', error_rate: 'error', log_loss: 'logLoss', brier: 'brier' } as const satisfies Record<GateMetric, string>
 
 /** Fewer rows than this say nothing about a slice. */
 const SLICE_ROWS = 20
@@ -42,8 +44,9 @@ function check({ spec, name, pair, threshold, minRows, required, passes }: Check
   const rows = pair.labels.length
   const known = { name, rows, metric: spec.metric, required }
   if (rows < minRows) return { ...known, champion: null, challenger: null, difference: null, low: null, high: null, outcome: 'insufficient_data' }
-  const compared = comparePaired({ ...pair, metric: spec.metric, threshold, confidence: spec.confidence, seed: rows })
-  const { champion, challenger, difference, low, high } = compared
+  const compared = comparePaired({ ...pair, threshold, confidence: spec.confidence, seed: rows }).metrics[metrics[spec.metric]]
+  const { champion, challenger, improvement: difference } = compared
+  const { low, high } = compared.interval ?? { low: null, high: null }
   if (difference === null) return { ...known, champion, challenger, difference, low, high, outcome: 'insufficient_data' }
   return { ...known, champion, challenger, difference, low, high, outcome: passes({ difference, low }) ? 'pass' : 'fail' }
 }

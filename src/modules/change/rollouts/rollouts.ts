@@ -12,12 +12,12 @@ import type { Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
 import type { Deployments } from '../../serving/deployments/index.ts'
-import type { LabelPair } from '../../watch/labels/index.ts'
+import type { LabelledPair } from '../../watch/labels/index.ts'
 import { addPairs, type ScoredPair, type StageEvidence, verdictOf } from './evidence.ts'
 
 export type Rollouts = Verbs<typeof rollouts> & {
   /** Adds newly labelled rows to the evidence of the rollouts they belong to; the same segment counts once. */
-  consumePairs(segmentId: string, pairs: readonly LabelPair[]): Promise<void>
+  consumePairs(segmentId: string, pairs: readonly LabelledPair[]): Promise<void>
 }
 
 type Deps = {
@@ -109,7 +109,7 @@ export function createRollouts(deps: Deps): Rollouts {
     })
   }
 
-  async function count(project: string, id: string, segmentId: string, pairs: readonly LabelPair[], poisoned: (pair: LabelPair) => boolean): Promise<void> {
+  async function count(project: string, id: string, segmentId: string, pairs: readonly LabelledPair[], poisoned: (pair: LabelledPair) => boolean): Promise<void> {
     await sql.transaction(async (tx) => {
       const rollout = await records.lock(tx, project, id)
       if (!rollout || (rollout.state !== 'shadow' && rollout.state !== 'canary')) return
@@ -131,7 +131,7 @@ export function createRollouts(deps: Deps): Rollouts {
     return { ...rollout, shadow: tests?.shadow?.shown ?? null, canary: tests?.canary?.shown ?? null }
   }
 
-  async function decide(caller: Caller, id: string, operation: string, decideIn: (tx: Tx, rollout: Kept) => Promise<Kept>): Promise<Rollout> {
+  async function decide(caller: Caller, id: string, decideIn: (tx: Tx, rollout: Kept) => Promise<Kept>): Promise<Rollout> {
     return await sql.transaction(async (tx) => {
       const rollout = await records.lock(tx, caller.project, id)
       if (!rollout) throw missing(caller.project, id)
@@ -141,7 +141,7 @@ export function createRollouts(deps: Deps): Rollouts {
 
   function hold(held: boolean, operation: string) {
     return ({ id, reason }: { id: string; reason: string }, caller: Caller) =>
-      decide(caller, id, operation, async (tx, rollout) => {
+      decide(caller, id, async (tx, rollout) => {
         if (!running.includes(rollout.state)) throw new AppError('conflict', `rollout ${id} has ended: ${rollout.state}`)
         const after = { ...rollout, held, stageStartedAt: held ? rollout.stageStartedAt : clock.now() }
         await save(tx, caller, after, 'advanced', operation, reason)
@@ -211,13 +211,13 @@ export function createRollouts(deps: Deps): Rollouts {
     holdRollout: hold(true, 'holdRollout'),
     resumeRollout: hold(false, 'resumeRollout'),
     async promoteChallenger({ id, reason }, caller) {
-      return await decide(caller, id, 'promoteChallenger', async (tx, rollout) => {
+      return await decide(caller, id, async (tx, rollout) => {
         if (rollout.state !== 'won') throw new AppError('conflict', `rollout ${id} is ${rollout.state}; only a challenger that won its canary can be promoted`)
         return await move(tx, caller, rollout, { state: 'promoted', verdict: reason }, 'promoteChallenger')
       })
     },
     async rollBack({ id, reason }, caller) {
-      return await decide(caller, id, 'rollBack', async (tx, rollout) => {
+      return await decide(caller, id, async (tx, rollout) => {
         if (rollout.state === 'rolled_back') return rollout
         if (rollout.state === 'promoted') {
           const champion = await registry.champion(caller.project, rollout.model)
@@ -230,7 +230,7 @@ export function createRollouts(deps: Deps): Rollouts {
   }
 }
 
-function pairFrom(pair: LabelPair, rollout: Kept): ScoredPair[] {
+function pairFrom(pair: LabelledPair, rollout: Kept): ScoredPair[] {
   const byVersion = new Map([
     [pair.version, pair.score],
     [pair.otherVersion, pair.otherScore],

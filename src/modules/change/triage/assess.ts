@@ -63,12 +63,12 @@ type Fault = { readonly feature: string; readonly kind: 'missing' | 'stuck'; rea
 
 function dataFaults({ profile, rows }: Observed, limits: Limits): Fault[] {
   if (rows.length === 0) return []
-  return profile.features.slice(0, -1).flatMap((feature, i) => {
+  return profile.features.slice(0, -1).flatMap((feature, i): Fault[] => {
     const missing = rows.filter((row) => !Number.isFinite(row.features[i])).length / rows.length
-    if (missing - feature.missing > limits.maxMissingShare) return [{ feature: feature.name, kind: 'missing' as const, share: missing, text: `${feature.name} is missing in ${percent(missing)} of rows (${percent(feature.missing)} in the reference)` }]
+    if (missing - feature.missing > limits.maxMissingShare) return [{ feature: feature.name, kind: 'missing', share: missing, text: `${feature.name} is missing in ${percent(missing)} of rows (${percent(feature.missing)} in the reference)` }]
     const first = rows[0]!.features[i]!
     const same = rows.filter((row) => row.features[i] === first).length / rows.length
-    if (same > 0.99 && feature.variance > 0 && Math.max(...feature.expected) < 0.8) return [{ feature: feature.name, kind: 'stuck' as const, share: same, text: `${feature.name} is stuck at ${first} in ${percent(same)} of rows` }]
+    if (same > 0.99 && feature.variance > 0 && Math.max(...feature.expected) < 0.8) return [{ feature: feature.name, kind: 'stuck', share: same, text: `${feature.name} is stuck at ${first} in ${percent(same)} of rows` }]
     return []
   })
 }

@@ -52,7 +52,7 @@ export function createDeployments(deps: Deps): Deployments {
   bus.watch((event) => {
     const { kind, name, model } = event.data as { kind?: string; name?: string; model?: string }
     if (event.name.startsWith('documents.') && kind === 'Deployment') void routing.refresh(event.project, name!)
-    else if (event.name === 'registry.alias_moved' && event.data.alias === 'champion') void routing.refreshModel(event.project, model!)
+    else if (event.name === 'registry.alias_moved' && (event.data as { alias?: string }).alias === 'champion') void routing.refreshModel(event.project, model!)
     else if (event.name === 'deployments.route_changed') void routing.refresh(event.project, event.subject)
   })
 

@@ -1,7 +1,6 @@
-import type { DomainEvent } from '../../../contract/activity.ts'
-import type { activity } from '../../../contract/activity.ts'
+import type { activity, DomainEvent } from '../../../contract/activity.ts'
 import type { Verbs } from '../../../contract/endpoint.ts'
-import type { Bus } from '../../../infra/bus/index.ts'
+import type { Bus, BusEvent } from '../../../infra/bus/index.ts'
 
 export type Activity = Verbs<typeof activity>
 
@@ -11,7 +10,7 @@ const MOST_WAITING = 1_000
 export function createActivity({ bus }: { bus: Bus }): Activity {
   return {
     async listEvents({ limit }, caller) {
-      return await bus.recent({ project: caller.project, limit })
+      return (await bus.recent({ project: caller.project, limit })).map(shownEvent)
     },
     async watchEvents(_input, caller) {
       return follow(bus, caller.project, caller.signal)
@@ -20,7 +19,7 @@ export function createActivity({ bus }: { bus: Bus }): Activity {
 }
 
 async function* follow(bus: Bus, project: string, signal: AbortSignal | undefined): AsyncIterable<DomainEvent> {
-  const waiting: DomainEvent[] = []
+  const waiting: BusEvent[] = []
   let wake: () => void = () => {}
   const stop = bus.watch(
     (event) => {
@@ -35,11 +34,15 @@ async function* follow(bus: Bus, project: string, signal: AbortSignal | undefine
   try {
     while (!signal?.aborted) {
       const next = waiting.shift()
-      if (next) yield { id: next.id, name: next.name, subject: next.subject, data: next.data, at: next.at }
+      if (next) yield shownEvent(next)
       else await new Promise<void>((resolve) => (wake = resolve))
     }
   } finally {
     stop()
     signal?.removeEventListener('abort', onAbort)
   }
+}
+
+function shownEvent({ id, name, subject, data, atMs }: BusEvent): DomainEvent {
+  return { id, name, subject, data: data as Record<string, unknown>, at: atMs }
 }

@@ -1,10 +1,9 @@
 import { createHmac } from 'node:crypto'
 import type { Alert, alerts } from '../../../contract/alerts.ts'
-import type { DomainEvent } from '../../../contract/activity.ts'
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
 import { type EventName, events } from '../../../contract/events.ts'
-import type { Bus } from '../../../infra/bus/index.ts'
+import type { Bus, BusEvent } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Jobs } from '../../../infra/jobs/index.ts'
@@ -58,13 +57,13 @@ export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, rea
     },
   })
 
-  async function fire(event: DomainEvent & { name: EventName; project: string }): Promise<void> {
-    const deployment = typeof event.data.deployment === 'string' ? event.data.deployment : null
+  async function fire(event: BusEvent & { name: EventName }): Promise<void> {
+    const deployment = (event.data as { deployment?: string }).deployment ?? null
     const rules = (await documents.all('Alert', event.project)).filter(({ spec }) => spec.enabled && spec.on.includes(event.name) && (spec.deployment === undefined || spec.deployment === deployment))
     for (const rule of rules) await fireRule(rule, event, deployment)
   }
 
-  async function fireRule({ metadata, spec }: Declared<'Alert'>, event: DomainEvent & { name: EventName; project: string }, deployment: string | null) {
+  async function fireRule({ metadata, spec }: Declared<'Alert'>, event: BusEvent & { name: EventName }, deployment: string | null) {
     await sql.transaction(async (tx) => {
       const key = `${metadata.name}/${event.id}`
       if (await records.findByKey(tx, event.project, key)) return

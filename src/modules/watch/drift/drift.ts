@@ -13,7 +13,7 @@ import type { QuarantineWindows } from '../../data/quarantine/index.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
-import type { LabelPair } from '../labels/index.ts'
+import type { LabelledPair } from '../labels/index.ts'
 import type { Segment } from '../telemetry/index.ts'
 import * as store from './store.ts'
 import { budgetRows, type Crossing, freshSignal, type Watched, watchErrors, watchFeatures } from './watching.ts'
@@ -24,7 +24,7 @@ export type Drift = Verbs<typeof drift> & {
   /** Watches the predictions of a segment; the same segment counts once. */
   consumeSegment(segment: Segment): Promise<void>
   /** Watches newly labelled rows; the same segment counts once. */
-  consumePairs(segmentId: string, pairs: readonly LabelPair[]): Promise<void>
+  consumePairs(segmentId: string, pairs: readonly LabelledPair[]): Promise<void>
   /** How often each signal has crossed its threshold since the last reset; a second crossing rests on new rows only. */
   crossings(project: string, monitor: string): Promise<Readonly<Record<DriftSignal, number>>>
   getDetection(project: string, id: string): Promise<Detection | undefined>
@@ -190,7 +190,7 @@ export function createDrift(deps: Deps): Drift {
 }
 
 /** Whether the watched version was wrong on a labelled row; nothing when it did not score it. */
-function wrongOf(pair: LabelPair, version: number, threshold: number): { atMs: number; wrong: boolean }[] {
+function wrongOf(pair: LabelledPair, version: number, threshold: number): { atMs: number; wrong: boolean }[] {
   const score = pair.version === version ? pair.score : pair.otherVersion === version ? pair.otherScore : Number.NaN
   return Number.isNaN(score) ? [] : [{ atMs: pair.atMs, wrong: score >= threshold !== pair.label >= 0.5 }]
 }

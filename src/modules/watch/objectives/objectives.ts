@@ -15,7 +15,7 @@ export function createObjectives(deps: { documents: Documents; labels: Labels; t
       const [traffic] = (await deps.telemetry.summarizeTraffic(window, caller)).deployments
       return traffic ? { value: traffic.latencyUs.p99 / 1_000, rows: traffic.requests } : { value: null, rows: 0 }
     }
-    const quality = await deps.labels.measureQuality(window, caller)
+    const quality = await deps.labels.measureQuality({ ...window, positive: 1 }, caller)
     switch (spec.metric) {
       case 'f1':
         return { value: quality.f1, rows: quality.labelled }
