@@ -93,7 +93,10 @@ export function createLabelStore(columns: Columns) {
       return found
     },
 
-    /** First labels received since `sinceMs` whose prediction is not stored, leaving aside what came with `segment`. */
+    /**
+     * First labels this node received since `sinceMs` whose prediction is not stored, leaving aside what came with
+     * `segment`. A segment id is the name of its node, a dash and sixteen digits.
+     */
     unmatchedLabels(sinceMs: number, segment: string, limit: number) {
       return columns.query<SegmentLabel>(
         `SELECT project, deployment, record_id AS recordId, argMin(label, (received_at, segment, ordinal)) AS label,
@@ -102,11 +105,11 @@ export function createLabelStore(columns: Columns) {
            toUnixTimestamp64Milli(min(received_at)) AS receivedAtMs
          FROM labels
          WHERE received_at >= ${instant('sinceMs')} AND segment != {segment:String}
-           AND (project, deployment, record_id) NOT IN (
+           AND startsWith(segment, {node:String}) AND (project, deployment, record_id) NOT IN (
              SELECT project, deployment, record_id FROM inference_records
              WHERE segment != {segment:String} AND record_id IN (SELECT record_id FROM labels WHERE received_at >= ${instant('sinceMs')}))
          GROUP BY project, deployment, record_id ORDER BY receivedAtMs DESC LIMIT {limit:UInt32}`,
-        { sinceMs: Math.max(0, sinceMs), segment, limit },
+        { sinceMs: Math.max(0, sinceMs), segment, node: segment.slice(0, -16), limit },
       )
     },
 
