@@ -39,7 +39,7 @@ export type LabelledRowsRequest = Window & {
 /** Predictions looked at per step; a step costs the same wherever in the window it is. */
 const STEP_ROWS = 10_000
 
-type Edge = { readonly at: number; readonly id: string }
+type Edge = { readonly atMs: number; readonly recordId: string }
 
 /** Walks the predictions of a window in order of time, a step at a time, and gives those that have a label. */
 export async function* labelledRows(columns: Columns, request: LabelledRowsRequest): AsyncGenerator<readonly LabelledRow[]> {
@@ -63,7 +63,8 @@ export async function* labelledRows(columns: Columns, request: LabelledRowsReque
   }
 }
 
-const edgeParams = (name: string, edge: Edge | undefined) => (edge === undefined ? {} : { [`${name}At`]: edge.at, [`${name}Id`]: edge.id })
+const edgeParams = (name: string, edge: Edge | undefined) =>
+  edge === undefined ? {} : { [`${name}At`]: edge.atMs, [`${name}Id`]: edge.recordId }
 const instant = (name: string) => `fromUnixTimestamp64Milli({${name}:Int64}, 'UTC')`
 
 function rangeSql(order: 'oldest' | 'newest', hasAfter: boolean): string {
@@ -83,12 +84,12 @@ async function edgeOfStep(
 ): Promise<Edge | undefined> {
   const [direction, pick] = order === 'oldest' ? ['ASC', 'max'] : ['DESC', 'min']
   const rows = await columns.query<Edge & { n: number }>(
-    `SELECT count() AS n, toUnixTimestamp64Milli(tupleElement(${pick}((at, record_id)), 1)) AS at, tupleElement(${pick}((at, record_id)), 2) AS id
+    `SELECT count() AS n, toUnixTimestamp64Milli(${pick}(at)) AS atMs, tupleElement(${pick}((at, record_id)), 2) AS recordId
      FROM (SELECT at, record_id FROM inference_records WHERE ${rangeSql(order, after !== undefined)}
            ORDER BY at ${direction}, record_id ${direction} LIMIT ${STEP_ROWS})`,
     { ...window, ...edgeParams('after', after) },
   )
-  return rows[0]!.n === 0 ? undefined : { at: rows[0]!.at, id: rows[0]!.id }
+  return rows[0]!.n === 0 ? undefined : { atMs: rows[0]!.atMs, recordId: rows[0]!.recordId }
 }
 
 function stepSql(order: 'oldest' | 'newest', hasAfter: boolean, quarantined: string): string {

@@ -18,7 +18,9 @@ const MAX_TEXT_LENGTH = 1_024
 const MAX_FEATURES = 16_384
 const FIRST_BYTES = 256 << 10
 /** A batch this large is written out without waiting for the end of the turn. */
-export const FULL_BATCH_BYTES = 1 << 20
+export const FULL_BATCH_BYTES = 256 << 10
+/** Labels per frame, so that no frame outgrows a segment. */
+export const LABELS_PER_FRAME = 500
 
 type GroupNumber = { readonly model: string; readonly version: number; readonly role: string; readonly number: number }
 

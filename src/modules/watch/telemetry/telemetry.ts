@@ -8,7 +8,7 @@ import type { Log } from '../../../infra/log.ts'
 import type { Spool } from '../../../infra/spool.ts'
 import { type LabelledRow, type LabelledRowsRequest, labelledRows } from './labelled-rows.ts'
 import { createPump, type Pump, type PumpHealth } from './pump.ts'
-import { createRecorder, FULL_BATCH_BYTES, labelFrameFrom } from './recorder.ts'
+import { createRecorder, FULL_BATCH_BYTES, LABELS_PER_FRAME, labelFrameFrom } from './recorder.ts'
 import type { LabelRecord, PredictionRecord, Segment, SegmentConsumer } from './segment.ts'
 import {
   type ActorShare,
@@ -23,6 +23,7 @@ import {
 
 export type TelemetryDeps = {
   readonly columns: Columns
+  /** Its segments must hold a megabyte or more. */
   readonly spool: Spool
   readonly clock: Clock
   readonly log: Log
@@ -83,9 +84,9 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
   let prunedMs = Number.NEGATIVE_INFINITY
   let pump: Pump | undefined
 
-  function append(frame: Uint8Array) {
+  function append(frames: readonly Uint8Array[]) {
     try {
-      spool.append(frame)
+      for (const frame of frames) spool.append(frame)
       spool.flush()
     } catch (thrown) {
       // The numbers this frame defined are lost with it.
@@ -99,7 +100,7 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
     const rows = recorder.rows()
     const frame = recorder.take(clock.now())
     if (frame === undefined) return
-    append(frame)
+    append([frame])
     sinceRotation += rows
     if (sinceRotation >= RECORDS_PER_PASS) pump?.hurry()
   }
@@ -132,7 +133,12 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
     async recordLabels(project: string, deployment: string, labels: readonly LabelRecord[]) {
       if (labels.length === 0) return
       flush()
-      append(labelFrameFrom(project, deployment, labels, clock.now()))
+      const nowMs = clock.now()
+      const frames: Uint8Array[] = []
+      for (let from = 0; from < labels.length; from += LABELS_PER_FRAME) {
+        frames.push(labelFrameFrom(project, deployment, labels.slice(from, from + LABELS_PER_FRAME), nowMs))
+      }
+      append(frames)
       await spool.sync()
     },
     start(consumers: readonly SegmentConsumer[]) {
