@@ -1,6 +1,7 @@
 import { AppError } from '../../contract/errors.ts'
 import type { Ids } from '../ids.ts'
 import { releaseLapsed } from './lapses.ts'
+import { createLoop, type Loop } from './loop.ts'
 import { nextTurnMs, takeTurns } from './schedules.ts'
 import { Slots, type SlotsDeps } from './slots.ts'
 import { claimJobs, deleteEnded, nextDueMs } from './store.ts'
@@ -23,17 +24,16 @@ const SWEEP_BATCH = 1_000
 export class Worker {
   readonly slots: Slots
   readonly #deps: WorkerDeps
+  readonly #loop: Loop
   #isStarted = false
-  #look: Promise<void> | undefined
-  #lookAgain = false
-  #cancelWait = () => {}
   #nextTurnMs = 0
   #nextReclaimMs = 0
   #nextSweepMs = 0
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps
-    this.slots = new Slots({ ...deps, onFree: () => this.#poke() })
+    this.slots = new Slots({ ...deps, onFree: () => this.#loop.poke() })
+    this.#loop = createLoop(deps.clock, () => this.#look())
   }
 
   async start(): Promise<void> {
@@ -41,23 +41,23 @@ export class Worker {
     // The file belongs to one process, so whoever ran these jobs is gone.
     if (this.#deps.sql.dialect === 'sqlite') while ((await releaseLapsed(this.#deps)) > 0) {}
     this.#isStarted = true
-    this.#poke()
+    this.#loop.start()
   }
 
   /** Looks now: the tables have changed. */
   wake() {
     this.#nextTurnMs = 0
-    this.#poke()
+    this.#loop.poke()
   }
 
   /** Resolves when nothing is due and nothing runs. */
   async settle(): Promise<void> {
     const { sql, clock, kinds } = this.#deps
     for (;;) {
-      while (this.#look) await this.#look
+      await this.#loop.idle()
       if (await this.slots.nextEnd()) continue
       const dueMs = Math.min((await this.#nextDueMs([...kinds.keys()])) ?? Infinity, (await nextTurnMs(sql)) ?? Infinity)
-      if (this.#look || !this.slots.isIdle) continue
+      if (!this.#loop.isIdle() || !this.slots.isIdle) continue
       if (!this.#isStarted || dueMs > clock.now()) return
       this.wake()
     }
@@ -65,37 +65,21 @@ export class Worker {
 
   async stop(limitMs: number): Promise<void> {
     this.#isStarted = false
-    this.#cancelWait()
-    await this.#look
+    await this.#loop.stop()
     await this.slots.stop(limitMs)
   }
 
-  #poke() {
-    if (!this.#isStarted) return
-    if (this.#look) {
-      this.#lookAgain = true
-      return
-    }
-    this.#cancelWait()
-    this.#look = this.#lookOnce().finally(() => {
-      this.#look = undefined
-      if (this.#lookAgain) this.#poke()
-    })
-  }
-
-  async #lookOnce(): Promise<void> {
-    this.#lookAgain = false
-    let waitMs = RETRY_MS
+  async #look(): Promise<number> {
     try {
       await this.#takeTurns()
       await this.#reclaim()
       await this.#sweep()
       while (this.#isStarted && (await this.#claim()) > 0) {}
-      waitMs = await this.#waitMs()
+      return await this.#waitMs()
     } catch (error) {
       this.#deps.log.warn('jobs.store_unavailable', { error })
+      return RETRY_MS
     }
-    if (this.#isStarted) this.#cancelWait = this.#deps.clock.after(waitMs, () => this.#poke())
   }
 
   async #takeTurns() {
