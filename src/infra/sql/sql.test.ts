@@ -141,6 +141,26 @@ eachSql(
       expect(await later).toEqual(['p1'])
     })
 
+    test('a notice is heard once what caused it is committed, and not after a rollback or the end of listening', async () => {
+      const sql = await open()
+      const seen: string[] = []
+      const stop = sql.listen('pots', () => seen.push('heard'))
+      await sql.transaction(async (tx) => {
+        await sql.notify(tx, 'pots')
+        await sql.notify(tx, 'plants')
+        seen.push('body')
+      })
+      const failed = sql.transaction(async (tx) => {
+        await sql.notify(tx, 'pots')
+        throw new Error('no')
+      })
+      await expect(failed).rejects.toThrow('no')
+      await sql.notify(sql, 'pots')
+      stop()
+      await sql.notify(sql, 'pots')
+      expect(seen).toEqual(['body', 'heard', 'heard'])
+    })
+
     test('health says ok, and down after close', async () => {
       const sql = await open()
       expect((await sql.health()).status).toBe('ok')

@@ -31,6 +31,13 @@ export type Sql = Db & {
    * what `run` throws, `timeout` when held longer than the limit, `unavailable` when the store is gone.
    */
   transaction<R>(run: (tx: Tx) => Promise<R>): Promise<R>
+  /**
+   * Wakes the listeners of `channel` in every process that shares the store, once what `to` does is committed. A hint,
+   * not a message: it may be lost with a connection, so whoever listens also looks at the tables now and then.
+   */
+  notify(to: Db | Tx, channel: string): Promise<void>
+  /** Calls `run` at every notice on `channel`; returns a function that ends it. */
+  listen(channel: string, run: () => void): () => void
   health(): Promise<SqlHealth>
   close(): Promise<void>
 }
@@ -60,10 +67,19 @@ export type Store = {
   readonly db: Kysely<Tables0>
   alone<R>(run: (db: Kysely<Tables0>) => Promise<R>): Promise<R>
   isRetryable(thrown: unknown): boolean
+  /** Tells the other processes that share the store, when what `to` does is committed. */
+  tell(to: Db, channel: string): Promise<void>
   close(): Promise<void>
 }
 
-export type OpenStore = { readonly log: Log; readonly clock: Clock; readonly limitMs: number; readonly assertUsable: () => void }
+/** `heard` is called with the channel of every notice of another process. */
+export type OpenStore = {
+  readonly heard: (channel: string) => void
+  readonly log: Log
+  readonly clock: Clock
+  readonly limitMs: number
+  readonly assertUsable: () => void
+}
 
 /**
  * Opens the metadata store and brings its tables up to date. Throws `conflict` when another process has the file, or
@@ -79,7 +95,8 @@ export async function createSql(options: SqlOptions): Promise<Sql> {
     throw new AppError('internal', 'a statement outside the transaction was called from inside it; use the db of the transaction')
   }
   const migrations = await readMigrations(options.migrations)
-  const store = await openSqlite(options.file, { log, clock, limitMs, assertUsable })
+  const notices = createNotices()
+  const store = await openSqlite(options.file, { log, clock, limitMs, assertUsable, heard: notices.emit })
   try {
     await migrate(store, migrations, { log, clock })
   } catch (thrown) {
@@ -90,10 +107,33 @@ export async function createSql(options: SqlOptions): Promise<Sql> {
     dialect: store.dialect,
     db: store.db,
     transaction: createTransaction(store, { scope, clock, log, random }),
+    async notify(to, channel) {
+      await store.tell(to, channel)
+      if ('afterCommit' in to) to.afterCommit(() => notices.emit(channel))
+      else notices.emit(channel)
+    },
+    listen: notices.on,
     health: () => healthOf(store, clock),
     async close() {
       closed = true
       await store.close()
+    },
+  }
+}
+
+function createNotices() {
+  const listeners = new Map<string, Set<() => void>>()
+  return {
+    on(channel: string, run: () => void): () => void {
+      const own = () => run()
+      const set = listeners.get(channel) ?? new Set()
+      listeners.set(channel, set.add(own))
+      return () => {
+        set.delete(own)
+      }
+    },
+    emit(channel: string) {
+      for (const run of listeners.get(channel) ?? []) run()
     },
   }
 }
@@ -180,6 +220,7 @@ async function openSqlite(file: string | undefined, { clock, limitMs, assertUsab
           })
       },
       isRetryable: () => false,
+      async tell() {},
       async close() {
         await engine.close()
         lock?.release()
