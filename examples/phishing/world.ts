@@ -3,7 +3,7 @@ import { measured, pageFeatures } from './pages.ts'
 
 /**
  * calm: nothing happens. evasion: a campaign sends a quarter of the traffic. poison: the community feed calls most
- * phishing benign. season: every page changes. The campaign goes on, at a low rate, in the phases after it.
+ * phishing benign. season: every page changes. The campaign goes on in the phases after it.
  */
 export type Phase = 'calm' | 'evasion' | 'poison' | 'season'
 
@@ -35,7 +35,7 @@ const CAMPAIGN_NETWORK = 'as64999'
 const POISONED_SHARE = 0.8
 
 /** The share of all traffic that the campaign sends. */
-const campaignShare: Readonly<Record<Phase, number>> = { calm: 0, evasion: 0.25, poison: 0.05, season: 0.05 }
+const campaignShare: Readonly<Record<Phase, number>> = { calm: 0, evasion: 0.25, poison: 0.25, season: 0.25 }
 
 /** A seeded, endless stream of pages: the same seed and the same phases give the same pages. */
 export function createWorld(seed: number | string): World {

@@ -3,6 +3,7 @@ import { endpoint } from './endpoint.ts'
 import { Digest, Id, Instant, Limit, Name, VersionNumber } from './scalars.ts'
 
 export const GateMetric = z.enum(['f1', 'error_rate', 'log_loss', 'brier'])
+export type GateMetric = z.infer<typeof GateMetric>
 
 /** What a challenger must prove offline, on rows it never saw, before it meets traffic. */
 export const GateSpec = z.strictObject({

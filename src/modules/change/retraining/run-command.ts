@@ -23,7 +23,9 @@ const KILL_AFTER_MS = 5_000
 export function runCommand(given: Command): Promise<CommandEnd> {
   return new Promise((resolve, reject) => {
     const log = fs.openSync(given.logFile, 'a')
-    const [program, ...args] = given.command
+    const [named, ...args] = given.command
+    // The pinned Node that runs the server also runs trainers written for it, whatever Node the machine has.
+    const program = named === 'node' ? process.execPath : named
     const child = spawn(program!, args, { cwd: given.workingFolder, env: given.environment, stdio: ['ignore', log, log], detached: true })
     fs.closeSync(log)
     let cause: CommandEnd['cause'] = 'exited'

@@ -51,7 +51,7 @@ export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, rea
         await post(delivery, alert)
         await mark(delivery, 'delivered')
       } catch (error) {
-        if (job.attempts >= DELIVERY_ATTEMPTS) await mark(delivery, 'failed')
+        if (job.failures + 1 >= DELIVERY_ATTEMPTS) await mark(delivery, 'failed')
         throw error
       }
     },
