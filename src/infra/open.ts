@@ -46,11 +46,11 @@ export async function openInfra(config: Config, outside: Outside) {
     for (const part of opened.reverse()) await part.close()
   }
   try {
-    const sql = keep(await createSql({ url: config.sqlUrl, file: outside.inMemory ? undefined : path.join(config.data, 'setpoint.db'), migrations: path.join(root, 'migrations/sql'), log, clock, random }))
+    const sql = keep(await createSql({ file: outside.inMemory ? undefined : path.join(config.data, 'setpoint.db'), migrations: path.join(root, 'migrations/sql'), log, clock, random }))
     const columns = keep(
       await createColumns({ url: config.columnsUrl, folder: path.join(config.data, 'columns'), migrations: path.join(root, 'migrations/columns'), log, clock, limits: { memoryBytes: config.columnsMemoryBytes } }),
     )
-    const blobs = createBlobs({ url: config.blobsUrl, folder: path.join(config.data, 'blobs'), credentials: { accessKeyId: config.s3AccessKeyId, secretAccessKey: config.s3SecretAccessKey } })
+    const blobs = await createBlobs({ url: config.blobsUrl, folder: path.join(config.data, 'blobs'), credentials: { accessKeyId: config.s3AccessKeyId, secretAccessKey: config.s3SecretAccessKey } })
     const spool = keep(
       createSpool({ folder: path.join(config.data, 'spool'), node: config.node, log, clock, maxSegmentBytes: SEGMENT_BYTES, maxTotalBytes: config.spoolLimitBytes, fsyncEveryMs: FSYNC_EVERY_MS }),
     )
