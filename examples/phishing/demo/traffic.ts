@@ -42,7 +42,7 @@ const KEPT_ANSWERS = 4_000
  */
 export function startTraffic(options: TrafficOptions): Traffic {
   const { hostname, port } = new URL(options.url)
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 128, noDelay: true })
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 128 })
   const client = createClient({ url: options.url, token: options.token })
   const answers: Answer[] = []
   const due: { atMs: number; recordId: string; label: number; source: string }[] = []

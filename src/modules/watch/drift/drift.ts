@@ -41,28 +41,35 @@ export function createDrift(deps: Deps): Drift {
   const records = createRecords<Detection>('detections', (detection) => ({ deployment: detection.deployment, state: detection.signal, at: detection.storedAt }), sql.dialect)
   const lockRows = sql.dialect === 'postgresql'
 
-  /** The monitor’s state, begun afresh when the champion or the spec is another than it was watching with. */
-  async function open(tx: Tx, document: Declared<'Monitor'>) {
-    const { project, metadata, spec } = document
+  /** What a monitor watches: its deployment’s champion. */
+  async function targetOf({ project, spec }: Declared<'Monitor'>) {
     const target = await documents.find('Deployment', project, spec.deployment)
     const champion = target && (await registry.champion(project, target.spec.model))
-    const reference = champion && (await store.findProfile(tx, project, champion.model, champion.version))
-    if (!target || !champion || !reference) return undefined
+    return target && champion && { champion, threshold: target.spec.threshold }
+  }
+  type Target = Awaited<ReturnType<typeof targetOf>>
+
+  /** The monitor’s state, begun afresh when the champion or the spec is another than it was watching with. */
+  async function open(tx: Tx, { project, metadata, spec }: Declared<'Monitor'>, target: Target) {
+    const reference = target && (await store.findProfile(tx, project, target.champion.model, target.champion.version))
+    if (!target || !reference) return undefined
     const kept = (await store.findMonitor(tx, project, metadata.name, lockRows))?.state
-    const same = kept && kept.version === champion.version && JSON.stringify(kept.spec) === JSON.stringify(spec)
-    const monitor: store.StoredMonitor = same ? kept : { spec, version: champion.version, features: freshSignal, error: freshSignal, counted: kept?.counted ?? {}, resetAt: clock.now() }
-    return { monitor, reference, threshold: target.spec.threshold, project, name: metadata.name }
+    const { version } = target.champion
+    const same = kept && kept.version === version && JSON.stringify(kept.spec) === JSON.stringify(spec)
+    const monitor: store.StoredMonitor = same ? kept : { spec, version, features: freshSignal, error: freshSignal, counted: kept?.counted ?? {}, resetAt: clock.now() }
+    return { monitor, reference, threshold: target.threshold, project, name: metadata.name }
   }
   type Opened = NonNullable<Awaited<ReturnType<typeof open>>>
 
-  async function watch(document: Declared<'Monitor'>, segmentId: string, signal: DriftSignal, look: (opened: Opened) => Promise<Watched<unknown> | null>): Promise<void> {
+  async function watch(document: Declared<'Monitor'>, segmentId: string, signal: DriftSignal, look: (opened: Opened) => Watched<unknown> | null): Promise<void> {
+    const target = await targetOf(document)
     await sql.transaction(async (tx) => {
-      const opened = await open(tx, document)
+      const opened = await open(tx, document, target)
       if (!opened) return
       const dash = segmentId.lastIndexOf('-')
       const [node, number] = [`${signal}/${segmentId.slice(0, dash)}`, segmentId.slice(dash + 1)]
       if ((opened.monitor.counted[node] ?? '') >= number) return
-      const watched = await look(opened)
+      const watched = look(opened)
       if (!watched) return
       const detection = await note(tx, opened, signal, watched.crossings)
       const state = { ...opened.monitor, [signal]: { ...watched.signal, detection: opened.monitor[signal].detection ?? detection }, counted: { ...opened.monitor.counted, [node]: number } }
@@ -98,7 +105,8 @@ export function createDrift(deps: Deps): Drift {
 
   async function stateOf(document: Declared<'Monitor'>): Promise<MonitorState> {
     const { project, metadata, spec } = document
-    const opened = await sql.transaction((tx) => open(tx, document))
+    const target = await targetOf(document)
+    const opened = await sql.transaction((tx) => open(tx, document, target))
     const shared = { name: metadata.name, deployment: spec.deployment, budgetRows: budgetRows(spec.falseAlarmBudget) }
     if (!opened) return { ...shared, modelVersion: null, ready: false, problem: 'the champion has no frozen reference yet; register it with reference rows', signals: [], changedAt: document.appliedAt }
     const { monitor } = opened
@@ -136,7 +144,7 @@ export function createDrift(deps: Deps): Drift {
       if (segment.predictions.length === 0) return
       for (const document of await documents.all('Monitor')) {
         const batches = segment.predictions.filter((batch) => batch.project === document.project && batch.deployment === document.spec.deployment)
-        if (batches.length > 0) await watch(document, segment.id, 'features', async ({ monitor, reference }) => watchFeatures(monitor, reference, batches))
+        if (batches.length > 0) await watch(document, segment.id, 'features', ({ monitor, reference }) => watchFeatures(monitor, reference, batches))
       }
     },
     async consumePairs(segmentId, pairs) {
@@ -144,7 +152,7 @@ export function createDrift(deps: Deps): Drift {
         const own = pairs.filter((pair) => pair.project === document.project && pair.deployment === document.spec.deployment)
         if (own.length === 0) continue
         const poisoned = new Set((await deps.quarantine.inForce(document.project, document.spec.deployment)).flatMap((window) => window.scope.labelSources ?? []))
-        await watch(document, segmentId, 'error', async ({ monitor, reference, threshold }) => {
+        await watch(document, segmentId, 'error', ({ monitor, reference, threshold }) => {
           const rows = own.filter((pair) => !poisoned.has(pair.labelSource) && pair.atMs >= monitor.resetAt).flatMap((pair) => wrongOf(pair, monitor.version!, threshold))
           return rows.length > 0 && reference.labelRows > 0 ? watchErrors(monitor, reference, rows) : null
         })
@@ -159,7 +167,8 @@ export function createDrift(deps: Deps): Drift {
     },
     async reference(project, monitor) {
       const document = await documents.find('Monitor', project, monitor)
-      const opened = document && (await sql.transaction((tx) => open(tx, document)))
+      const target = document && (await targetOf(document))
+      const opened = document && (await sql.transaction((tx) => open(tx, document, target)))
       return opened && { version: opened.monitor.version!, profile: opened.reference, watchedSinceMs: opened.monitor.resetAt }
     },
     async listMonitors({ deployment }, caller) {
