@@ -51,7 +51,7 @@ export type SqlOptions = {
   readonly random?: () => number
 }
 
-export const TRANSACTION_LIMIT_MS = 30_000
+const TRANSACTION_LIMIT_MS = 30_000
 const ATTEMPTS = 6
 const RETRY_DELAY_MS = 15
 
@@ -70,6 +70,8 @@ export async function createSql(options: SqlOptions): Promise<Sql> {
   }
   const migrations = await readMigrations(options.migrations)
   const notices = createNotices()
+  // One transaction tells one channel once, however often it is asked to.
+  const told = new WeakMap<Tx, Set<string>>()
   const deps = { log, clock, limitMs, random, assertUsable, heard: notices.emit, missed: notices.emitAll }
   const store = await (options.url === undefined ? openSqlite(options.file, deps) : openPostgres(options.url, deps))
   try {
@@ -83,9 +85,16 @@ export async function createSql(options: SqlOptions): Promise<Sql> {
     db: store.db,
     transaction: createTransaction(store, { scope, clock, log, random }),
     async notify(to, channel) {
-      await store.tell(to, channel)
-      if ('afterCommit' in to) to.afterCommit(() => notices.emit(channel))
-      else notices.emit(channel)
+      if ('afterCommit' in to) {
+        const channels = told.get(to) ?? new Set()
+        if (channels.has(channel)) return
+        told.set(to, channels.add(channel))
+        to.afterCommit(() => notices.emit(channel))
+        await store.tell(to, channel)
+      } else {
+        await store.tell(to, channel)
+        notices.emit(channel)
+      }
     },
     listen(channel, run) {
       store.hear()
