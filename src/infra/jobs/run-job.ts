@@ -33,7 +33,7 @@ export type JobKind = {
   readonly concurrency?: number
 }
 
-export const defaultKind = { maxAttempts: 5, backoff: { baseMs: 1_000, capMs: 300_000 }, timeoutMs: 60_000 } as const
+const defaultKind = { maxAttempts: 5, backoff: { baseMs: 1_000, capMs: 300_000 }, timeoutMs: 60_000 } as const
 
 /** An aborted job that does not stop within this is left behind: its slot is free, and its claim writes nothing more. */
 const ABANDON_AFTER_MS = 5_000

@@ -6,7 +6,7 @@ import { silentLog } from '../log.ts'
 import { createSql, type Sql } from './sql.ts'
 
 /** What the services' configuration provides: a server, or why there is none. Absent in the default suite, which needs none. */
-export type PostgresForTests = { readonly url: string } | { readonly skipped: string }
+type PostgresForTests = { readonly url: string } | { readonly skipped: string }
 
 declare module 'vitest' {
   interface ProvidedContext {
