@@ -65,7 +65,7 @@ export function createBus({ sql, jobs, clock, ids, log, url, keepMs = KEEP_MS }:
   const sender = transport && createSender({ sql, clock, log, transport })
   const onPlaced = () => {
     tail.loop.poke()
-    sender?.poke()
+    sender?.loop.poke()
   }
   const relay = createRelay({ sql, jobs, clock, log, transport, subscriptions, keepMs, onPlaced })
   let stopListening = () => {}
@@ -81,7 +81,7 @@ export function createBus({ sql, jobs, clock, ids, log, url, keepMs = KEEP_MS }:
       if (!transport?.isConnected()) tail.loop.poke()
     })
     relay.loop.start()
-    sender?.start()
+    sender?.loop.start()
     transport?.start(installation, { event: tail.offer, connected: onPlaced })
   }
 
@@ -103,11 +103,11 @@ export function createBus({ sql, jobs, clock, ids, log, url, keepMs = KEEP_MS }:
     watch: (handler, filter) => tail.watch(handler, filter?.project),
     recent: ({ project, after, limit }) =>
       after === undefined ? latestEvents(sql, { project, limit }) : eventsAfter(sql, { project, position: after, limit }),
-    health: () => healthOf(relay.error(), transport?.health()),
+    health: () => healthOf(relay.error() ?? sender?.error(), transport?.health()),
     start,
     async stop() {
       stopListening()
-      await Promise.all([relay.loop.stop(), tail.loop.stop(), sender?.stop()])
+      await Promise.all([relay.loop.stop(), tail.loop.stop(), sender?.loop.stop()])
       await transport?.stop()
     },
     async settle() {
@@ -121,7 +121,8 @@ export function createBus({ sql, jobs, clock, ids, log, url, keepMs = KEEP_MS }:
   }
 }
 
-function healthOf(relayError: string | undefined, transport: BusHealth | undefined): BusHealth {
-  if (relayError !== undefined) return { status: 'degraded', detail: `events wait in the outbox: ${relayError}` }
+function healthOf(error: string | undefined, transport: BusHealth | undefined): BusHealth {
+  if (transport?.status === 'degraded') return transport
+  if (error !== undefined) return { status: 'degraded', detail: `events wait in the outbox: ${error}` }
   return transport ?? { status: 'ok', detail: 'events go through the outbox' }
 }

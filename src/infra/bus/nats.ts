@@ -70,9 +70,10 @@ export function createNats({ url, clock, log }: { url: string; clock: Clock; log
       if (status.type === 'disconnect') lose('disconnected')
       else if (status.type === 'reconnect') await prepare(opened).catch((error) => lose(messageFrom(error)))
     }
+    if (isStopped) return
     lose('closed by the server')
     connection = undefined
-    if (!isStopped) await open(0)
+    await open(0)
   }
 
   function lose(why: string) {

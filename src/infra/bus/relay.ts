@@ -31,6 +31,9 @@ export type RelayDeps = {
   readonly onPlaced: () => void
 }
 
+/** `error` says what went wrong the last time, if it did. */
+export type Carrier = { readonly loop: Loop; error(): string | undefined }
+
 /** Tells the other processes that there are placed events. */
 export const placedChannel = 'bus'
 export const jobKindOf = ({ event, subscriber }: Subscription) => `event:${event}:${subscriber}`
@@ -48,7 +51,7 @@ const SUBSCRIPTION_MS = 7 * 86_400_000
 const UNSENT_KEEP_FACTOR = 4
 
 /** Gives events their places and makes a job for each event and subscriber, in one transaction. */
-export function createRelay(deps: RelayDeps): { loop: Loop; error(): string | undefined } {
+export function createRelay(deps: RelayDeps): Carrier {
   const { sql, clock, log } = deps
   let error: string | undefined
   let nextTidyMs = clock.now() + TIDY_EVERY_MS
@@ -106,20 +109,26 @@ async function tidy({ sql, clock, log, transport, subscriptions, keepMs }: Relay
 }
 
 /** Hands placed events to the transport, and remembers how far it has come. */
-export function createSender({ sql, clock, log, transport }: { sql: Sql; clock: Clock; log: Log; transport: Transport }): Loop {
-  return createLoop(clock, async () => {
+export function createSender({ sql, clock, log, transport }: { sql: Sql; clock: Clock; log: Log; transport: Transport }): Carrier {
+  let error: string | undefined
+
+  async function look(): Promise<number> {
     if (!transport.isConnected()) return SEND_POLL_MS
     try {
       for (;;) {
         const { sent } = await readState(sql)
         const events = await eventsAfter(sql, { position: sent, limit: SEND_BATCH })
+        if (events.length > 0) await transport.send(events)
+        error = undefined
         if (events.length === 0) return SEND_POLL_MS
-        await transport.send(events)
         await saveSent(sql, events.at(-1)!.position)
       }
     } catch (thrown) {
-      log.warn('bus.not_sent', { error: messageFrom(thrown) })
+      error = messageFrom(thrown)
+      log.warn('bus.not_sent', { error })
       return RETRY_MS
     }
-  })
+  }
+
+  return { loop: createLoop(clock, look), error: () => error }
 }

@@ -1,6 +1,6 @@
 /**
- * A process for the kill test: works off the jobs of an SQLite file, each adding one row to `effects`, and says so on
- * standard output. Arguments: the file, the folder of migrations.
+ * A process for the kill test: works off the jobs of a store, each adding one row to `effects`, and says so on standard
+ * output. Arguments: a file or the address of a PostgreSQL, the folder of migrations, the length of a lease in ms.
  */
 
 import { systemClock } from '../clock.ts'
@@ -9,9 +9,18 @@ import { silentLog } from '../log.ts'
 import { createSql } from '../sql/index.ts'
 import { createJobs } from './index.ts'
 
-const [file, migrations] = process.argv.slice(2)
-const sql = await createSql({ file: file!, migrations: migrations!, log: silentLog })
-const jobs = createJobs({ sql, clock: systemClock, ids: createIds(systemClock), random: Math.random, log: silentLog, concurrency: 3 })
+const [store, migrations, leaseMs] = process.argv.slice(2)
+const where = store!.startsWith('postgres:') ? { url: store! } : { file: store! }
+const sql = await createSql({ ...where, migrations: migrations!, log: silentLog })
+const jobs = createJobs({
+  sql,
+  clock: systemClock,
+  ids: createIds(systemClock),
+  random: Math.random,
+  log: silentLog,
+  concurrency: 3,
+  leaseMs: Number(leaseMs ?? 30_000),
+})
 
 jobs.define('add', {
   run: async ({ job, completeIn }) => {

@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { Sql, Tx } from '../sql/index.ts'
 import { type Backoff, backoffDelayMs } from './backoff.ts'
-import { type Claim, endClaim, type Job, type JobRow, jobFrom, updateClaimed } from './store.ts'
+import { type Claim, type Ending, type Job, type JobRow, jobFrom, updateClaimed } from './store.ts'
 
 export type JobContext = {
   readonly job: Job
@@ -33,7 +33,7 @@ export type JobKind = {
   readonly concurrency?: number
 }
 
-export const defaultKind = { maxAttempts: 5, backoff: { baseMs: 1_000, capMs: 300_000 }, timeoutMs: 60_000 } as const
+const defaultKind = { maxAttempts: 5, backoff: { baseMs: 1_000, capMs: 300_000 }, timeoutMs: 60_000 } as const
 
 /** An aborted job that does not stop within this is left behind: its slot is free, and its claim writes nothing more. */
 const ABANDON_AFTER_MS = 5_000
@@ -62,6 +62,8 @@ export type RunDeps = {
   readonly random: () => number
   readonly log: Log
   readonly renew: (running: Running) => Promise<void>
+  /** Records an outcome; false when the claim was lost. */
+  readonly end: (ending: Ending) => Promise<boolean>
   readonly isStopping: () => boolean
 }
 
@@ -187,11 +189,11 @@ function outcomeOf(
 }
 
 /** Keeps at it while the store is away, for the outcome exists nowhere else; gives up when the process stops. */
-async function record(running: Running, outcome: Partial<JobRow>, { sql, clock, log, isStopping }: RunDeps): Promise<void> {
+async function record(running: Running, outcome: Partial<JobRow>, { end, clock, log, isStopping }: RunDeps): Promise<void> {
   const { claim, row } = running
   for (;;) {
     try {
-      if (!(await endClaim(sql, claim, outcome, clock.now()))) log.warn('jobs.lost', { job: row.id, kind: row.kind })
+      if (!(await end({ claim, outcome, nowMs: clock.now() }))) log.warn('jobs.lost', { job: row.id, kind: row.kind })
       return
     } catch (error) {
       log.error('jobs.outcome_not_recorded', { job: row.id, kind: row.kind, error })

@@ -1,7 +1,8 @@
+import { createEndings } from './endings.ts'
 import { abort, type JobKind, type RunDeps, type Running, runJob } from './run-job.ts'
 import { type JobRow, renewLeases } from './store.ts'
 
-export type SlotsDeps = Omit<RunDeps, 'renew' | 'isStopping'> & {
+export type SlotsDeps = Omit<RunDeps, 'renew' | 'end' | 'isStopping'> & {
   readonly kinds: ReadonlyMap<string, JobKind>
   readonly concurrency: number
   readonly leaseMs: number
@@ -17,12 +18,14 @@ export class Slots {
   readonly #deps: SlotsDeps
   readonly #running = new Map<string, Running>()
   readonly #ends = new Set<Promise<void>>()
+  readonly #end: RunDeps['end']
   #cancelBeat = () => {}
   #isStopping = false
   #round = 0
 
   constructor(deps: SlotsDeps) {
     this.#deps = deps
+    this.#end = createEndings(deps.sql)
   }
 
   get free(): number {
@@ -62,7 +65,12 @@ export class Slots {
     this.#running.set(key, running)
     if (this.#running.size === 1) this.#scheduleBeat()
     if (this.#isStopping) abort(running, 'stopping')
-    const run = runJob(running, { ...this.#deps, renew: (one) => this.#renew([one]), isStopping: () => this.#isStopping })
+    const run = runJob(running, {
+      ...this.#deps,
+      renew: (one) => this.#renew([one]),
+      end: this.#end,
+      isStopping: () => this.#isStopping,
+    })
     const end = run.finally(() => {
       this.#running.delete(key)
       this.#ends.delete(end)

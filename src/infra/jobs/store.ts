@@ -58,6 +58,8 @@ export type ScheduleRow = {
 type Tables = { jobs: JobRow; job_schedules: ScheduleRow }
 export const tablesOf = ({ db }: Db) => db.withTables<Tables>()
 
+export type Ending = { readonly claim: Claim; readonly outcome: Partial<JobRow>; readonly nowMs: number }
+
 /** The claim a worker holds on a running job; every write of the worker names it, so a lost claim writes nothing. */
 export type Claim = { readonly id: string; readonly lease: string }
 
@@ -173,19 +175,17 @@ export async function updateClaimed(to: Db, claim: Claim, set: Partial<JobRow>):
   return result.numUpdatedRows === 1n
 }
 
-/** Gives the claim back with its outcome; a job to be run again ends instead when somebody has asked to cancel it. */
-export async function endClaim(sql: Sql, claim: Claim, outcome: Partial<JobRow>, nowMs: number): Promise<boolean> {
-  if (outcome.state !== 'waiting') return updateClaimed(sql, claim, outcome)
-  return sql.transaction(async (tx) => {
-    if (!(await updateClaimed(tx, claim, outcome))) return false
-    await tablesOf(tx)
-      .updateTable('jobs')
-      .set({ state: 'cancelled', ended_at: nowMs })
-      .where('id', '=', claim.id)
-      .where('cancel_requested', '=', 1)
-      .execute()
-    return true
-  })
+/** Gives the claim back with its outcome; a job to be run again ends instead when somebody has asked to cancel it. False when the claim was lost. */
+export async function endClaim(to: Db, { claim, outcome, nowMs }: Ending): Promise<boolean> {
+  if (!(await updateClaimed(to, claim, outcome))) return false
+  if (outcome.state !== 'waiting') return true
+  await tablesOf(to)
+    .updateTable('jobs')
+    .set({ state: 'cancelled', ended_at: nowMs })
+    .where('id', '=', claim.id)
+    .where('cancel_requested', '=', 1)
+    .execute()
+  return true
 }
 
 /** Running jobs whose claim is over: those of `kinds` not renewed since `beforeMs`, or without a filter every running job. */

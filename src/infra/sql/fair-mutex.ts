@@ -1,7 +1,7 @@
 import { AppError } from '../../contract/errors.ts'
 
 /** How many callers may wait for the one SQLite connection before the next is refused. */
-export const WAITING_LIMIT = 10_000
+const WAITING_LIMIT = 10_000
 
 export type FairMutex = {
   /** Resolves when it is the caller's turn, first come first served. The result gives the turn back; calling it twice does nothing. */

@@ -1,1 +1,2 @@
-export { createSql, type Db, type Dialect, type Sql, type SqlHealth, type SqlOptions, type Tables0, type Tx } from './sql.ts'
+export { createSql, type Sql, type SqlHealth, type SqlOptions, type Tx } from './sql.ts'
+export type { Db, Dialect, Tables0 } from './store.ts'

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { AppError, messageFrom } from '../../contract/errors.ts'
-import type { Db, Dialect } from './sql.ts'
+import type { Db, Dialect } from './store.ts'
 
 export type Migration = { readonly file: string; readonly checksum: string; readonly statements: readonly string[] }
 

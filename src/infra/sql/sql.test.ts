@@ -50,7 +50,7 @@ function createPots({ db }: Db) {
 }
 
 eachSql(
-  (_name, open) => {
+  (name, open) => {
     test('a row comes back as it was stored, numbers as numbers', async () => {
       const sql = await open()
       const pots = createPots(sql)
@@ -114,6 +114,29 @@ eachSql(
       await expect(raw`INSERT INTO shoots VALUES ('p9')`.execute(sql.db)).rejects.toMatchObject({ code: 'conflict' })
     })
 
+    test('a statement that failed dooms its transaction, even when its error is caught inside', async () => {
+      const sql = await open()
+      await createPots(sql).add('p1')
+      const doomed = sql.transaction(async (tx) => {
+        await createPots(tx).add('p2')
+        await createPots(tx)
+          .add('p1')
+          .catch(() => {})
+      })
+      await expect(doomed).rejects.toMatchObject({ code: 'internal', message: expect.stringContaining('nothing was stored') })
+      expect(await createPots(sql).ids()).toEqual(['p1'])
+    })
+
+    test('a statement after the end of its transaction is refused', async () => {
+      const sql = await open()
+      let late: Db | undefined
+      await sql.transaction(async (tx) => {
+        late = tx
+      })
+      await expect(createPots(late!).add('p1')).rejects.toThrow('committed')
+      expect(await createPots(sql).ids()).toEqual([])
+    })
+
     test('many transactions at once neither lose nor mix their rows', async () => {
       const sql = await open()
       await Promise.all(Array.from({ length: 40 }, (_, i) => sql.transaction((tx) => createPots(tx).add(`p${i}`))))
@@ -141,25 +164,29 @@ eachSql(
       expect(await later).toEqual(['p1'])
     })
 
-    test('a notice is heard once what caused it is committed, and not after a rollback or the end of listening', async () => {
-      const sql = await open()
-      const seen: string[] = []
-      const stop = sql.listen('pots', () => seen.push('heard'))
-      await sql.transaction(async (tx) => {
-        await sql.notify(tx, 'pots')
-        await sql.notify(tx, 'plants')
-        seen.push('body')
-      })
-      const failed = sql.transaction(async (tx) => {
-        await sql.notify(tx, 'pots')
-        throw new Error('no')
-      })
-      await expect(failed).rejects.toThrow('no')
-      await sql.notify(sql, 'pots')
-      stop()
-      await sql.notify(sql, 'pots')
-      expect(seen).toEqual(['body', 'heard', 'heard'])
-    })
+    // Over a network a notice is a hint that may come twice; see test/services/postgres.test.ts.
+    test.runIf(name === 'sqlite')(
+      'a notice is heard once what caused it is committed, and not after a rollback or the end of listening',
+      async () => {
+        const sql = await open()
+        const seen: string[] = []
+        const stop = sql.listen('pots', () => seen.push('heard'))
+        await sql.transaction(async (tx) => {
+          await sql.notify(tx, 'pots')
+          await sql.notify(tx, 'plants')
+          seen.push('body')
+        })
+        const failed = sql.transaction(async (tx) => {
+          await sql.notify(tx, 'pots')
+          throw new Error('no')
+        })
+        await expect(failed).rejects.toThrow('no')
+        await sql.notify(sql, 'pots')
+        stop()
+        await sql.notify(sql, 'pots')
+        expect(seen).toEqual(['body', 'heard', 'heard'])
+      },
+    )
 
     test('health says ok, and down after close', async () => {
       const sql = await open()

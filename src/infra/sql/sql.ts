@@ -1,19 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { Kysely } from 'kysely'
 import { AppError, messageFrom } from '../../contract/errors.ts'
 import { type Clock, sleep, systemClock } from '../clock.ts'
 import type { Log } from '../log.ts'
-import { lockFile } from './file-lock.ts'
 import { applyMigrations, type Migration, readMigrations } from './migrations.ts'
-import { createSqliteDialect } from './sqlite-dialect.ts'
-import { openSqliteInMemory, openSqliteThread } from './sqlite-thread.ts'
-
-export type Dialect = 'sqlite' | 'postgresql'
-/** No table of its own: a store names its tables with `db.withTables<Own>()`. */
-export type Tables0 = Record<never, never>
-
-/** What a store is a function of, so that it runs inside a transaction and outside one. */
-export type Db = { readonly db: Kysely<Tables0> }
+import { openPostgres } from './postgres.ts'
+import { openSqlite } from './sqlite.ts'
+import type { Db, Dialect, Store } from './store.ts'
 
 export type Tx = Db & {
   /** Calls `run` once the transaction is committed, in the order given; what it throws is logged. Never after a rollback. */
@@ -27,8 +19,10 @@ export type Sql = Db & {
   /**
    * Runs `run` in one transaction: all of it is stored, and survives power loss, when the promise resolves; none of it
    * when `run` throws. It may run more than once on PostgreSQL (READ COMMITTED, repeated after a serialisation failure
-   * or a deadlock), so it must have no effect but through `tx`; lock what you read to change with `forUpdate`. Throws
-   * what `run` throws, `timeout` when held longer than the limit, `unavailable` when the store is gone.
+   * or a deadlock), so it must have no effect but through `tx`; there, lock what you read to change with `forUpdate`.
+   * A statement that failed dooms the transaction, whoever catches its error. Throws what `run` throws, `timeout` when
+   * held longer than the limit, `unavailable` when the store is gone: then it may have been stored if `details.outcome`
+   * is `unknown`.
    */
   transaction<R>(run: (tx: Tx) => Promise<R>): Promise<R>
   /**
@@ -43,6 +37,8 @@ export type Sql = Db & {
 }
 
 export type SqlOptions = {
+  /** A PostgreSQL database, `postgres://user:password@host:5432/database`, or a file. */
+  readonly url?: string
   /** The SQLite file. Absent with `url` absent: a database in memory. */
   readonly file?: string
   /** The folder of migrations, applied before the promise resolves. */
@@ -55,31 +51,9 @@ export type SqlOptions = {
   readonly random?: () => number
 }
 
-export const TRANSACTION_LIMIT_MS = 30_000
-const MIGRATION_LIMIT_MS = 3_600_000
+const TRANSACTION_LIMIT_MS = 30_000
 const ATTEMPTS = 6
 const RETRY_DELAY_MS = 15
-
-/** What differs between the two stores. `alone` runs `run` while no other process migrates the same database. */
-export type Store = {
-  readonly dialect: Dialect
-  readonly name: string
-  readonly db: Kysely<Tables0>
-  alone<R>(run: (db: Kysely<Tables0>) => Promise<R>): Promise<R>
-  isRetryable(thrown: unknown): boolean
-  /** Tells the other processes that share the store, when what `to` does is committed. */
-  tell(to: Db, channel: string): Promise<void>
-  close(): Promise<void>
-}
-
-/** `heard` is called with the channel of every notice of another process. */
-export type OpenStore = {
-  readonly heard: (channel: string) => void
-  readonly log: Log
-  readonly clock: Clock
-  readonly limitMs: number
-  readonly assertUsable: () => void
-}
 
 /**
  * Opens the metadata store and brings its tables up to date. Throws `conflict` when another process has the file, or
@@ -96,7 +70,10 @@ export async function createSql(options: SqlOptions): Promise<Sql> {
   }
   const migrations = await readMigrations(options.migrations)
   const notices = createNotices()
-  const store = await openSqlite(options.file, { log, clock, limitMs, assertUsable, heard: notices.emit })
+  // One transaction tells one channel once, however often it is asked to.
+  const told = new WeakMap<Tx, Set<string>>()
+  const deps = { log, clock, limitMs, random, assertUsable, heard: notices.emit, missed: notices.emitAll }
+  const store = await (options.url === undefined ? openSqlite(options.file, deps) : openPostgres(options.url, deps))
   try {
     await migrate(store, migrations, { log, clock })
   } catch (thrown) {
@@ -108,13 +85,24 @@ export async function createSql(options: SqlOptions): Promise<Sql> {
     db: store.db,
     transaction: createTransaction(store, { scope, clock, log, random }),
     async notify(to, channel) {
-      await store.tell(to, channel)
-      if ('afterCommit' in to) to.afterCommit(() => notices.emit(channel))
-      else notices.emit(channel)
+      if ('afterCommit' in to) {
+        const channels = told.get(to) ?? new Set()
+        if (channels.has(channel)) return
+        told.set(to, channels.add(channel))
+        to.afterCommit(() => notices.emit(channel))
+        await store.tell(to, channel)
+      } else {
+        await store.tell(to, channel)
+        notices.emit(channel)
+      }
     },
-    listen: notices.on,
+    listen(channel, run) {
+      store.hear()
+      return notices.on(channel, run)
+    },
     health: () => healthOf(store, clock),
     async close() {
+      if (closed) return
       closed = true
       await store.close()
     },
@@ -134,6 +122,9 @@ function createNotices() {
     },
     emit(channel: string) {
       for (const run of listeners.get(channel) ?? []) run()
+    },
+    emitAll() {
+      for (const runs of listeners.values()) for (const run of runs) run()
     },
   }
 }
@@ -196,38 +187,5 @@ async function healthOf(store: Store, clock: Clock): Promise<SqlHealth> {
     return { status: 'ok', detail: `${store.name} answered in ${clock.now() - startedAtMs} ms` }
   } catch (thrown) {
     return { status: 'down', detail: messageFrom(thrown) }
-  }
-}
-
-async function openSqlite(file: string | undefined, { clock, limitMs, assertUsable }: OpenStore): Promise<Store> {
-  const lock = file === undefined ? undefined : lockFile(file)
-  try {
-    const engine = await (file === undefined ? openSqliteInMemory() : openSqliteThread(file))
-    let migrating = false
-    const currentLimitMs = () => (migrating ? MIGRATION_LIMIT_MS : limitMs)
-    const db = new Kysely<Tables0>({ dialect: createSqliteDialect({ engine, clock, limitMs: currentLimitMs, assertUsable }) })
-    return {
-      dialect: 'sqlite',
-      name: file ?? 'in-memory SQLite',
-      db,
-      async alone(run) {
-        migrating = true
-        return db
-          .transaction()
-          .execute(run)
-          .finally(() => {
-            migrating = false
-          })
-      },
-      isRetryable: () => false,
-      async tell() {},
-      async close() {
-        await engine.close()
-        lock?.release()
-      },
-    }
-  } catch (thrown) {
-    lock?.release()
-    throw thrown
   }
 }

@@ -13,6 +13,7 @@ import type { Clock } from '../clock.ts'
 import { createFairMutex } from './fair-mutex.ts'
 import type { Answer } from './sqlite-database.ts'
 import type { SqliteEngine } from './sqlite-thread.ts'
+import { doomedError, endedError, expiredError } from './store.ts'
 
 /** One turn on the single connection: a statement, or a transaction from its first statement to its last. */
 type Turn = DatabaseConnection & { begin(): Promise<void>; end(sql: 'commit' | 'rollback'): Promise<void>; release(): void }
@@ -54,16 +55,16 @@ function createDriver(deps: SqliteDialectDeps): Driver {
 }
 
 function createTurn({ engine, clock, limitMs: currentLimitMs }: SqliteDialectDeps, release: () => void): Turn {
-  let expired: AppError | undefined
+  let refusal: AppError | undefined
+  let isTransaction = false
+  let failure: unknown
+  let isReleased = false
   let cancelLimit = () => {}
 
   /** Takes the connection back from a transaction that does not end, so that one lost promise cannot stop the house. */
   function expire(limitMs: number) {
-    expired = new AppError(
-      'timeout',
-      `a transaction was held longer than ${limitMs} ms and was rolled back; do slow work before it or after it`,
-      { limitMs },
-    )
+    refusal = expiredError(limitMs)
+    isReleased = true
     // Release even when the rollback fails: a later `begin` then reports what is wrong with the database.
     engine.execute('rollback', []).then(release, release)
   }
@@ -71,22 +72,33 @@ function createTurn({ engine, clock, limitMs: currentLimitMs }: SqliteDialectDep
   return {
     async begin() {
       await engine.execute('begin immediate', [])
+      isTransaction = true
       const limitMs = currentLimitMs()
       cancelLimit = clock.after(limitMs, () => expire(limitMs))
     },
     async end(sql) {
       cancelLimit()
-      if (!expired) await engine.execute(sql, [])
-      else if (sql === 'commit') throw expired
+      if (sql === 'commit' && refusal) throw refusal
+      // PostgreSQL cannot commit then; neither do we here, so that both stores agree.
+      if (sql === 'commit' && failure) throw doomedError(failure)
+      if (!isReleased) await engine.execute(sql, [])
     },
     release() {
-      if (!expired) release()
+      if (isReleased) return
+      isReleased = true
+      refusal ??= endedError()
+      release()
     },
     async executeQuery<R>({ sql, parameters, query }: CompiledQuery): Promise<QueryResult<R>> {
-      if (expired) throw expired
-      const answer = await engine.execute(sql, parameters)
-      const rows = rowsFrom<R>(answer)
-      return query.kind === 'SelectQueryNode' ? { rows } : { rows, numAffectedRows: BigInt(answer.changes) }
+      if (refusal) throw refusal
+      try {
+        const answer = await engine.execute(sql, parameters)
+        const rows = rowsFrom<R>(answer)
+        return query.kind === 'SelectQueryNode' ? { rows } : { rows, numAffectedRows: BigInt(answer.changes) }
+      } catch (thrown) {
+        if (isTransaction) failure ??= thrown
+        throw thrown
+      }
     },
     // biome-ignore lint/correctness/useYield: a driver must have the method; nothing in the house streams from SQL.
     async *streamQuery() {
