@@ -46,7 +46,7 @@ export async function openInfra(config: Config, outside: Outside) {
     for (const part of opened.reverse()) await part.close()
   }
   try {
-    const sql = keep(await createSql({ file: outside.inMemory ? undefined : path.join(config.data, 'setpoint.db'), migrations: path.join(root, 'migrations/sql'), log, clock, random }))
+    const sql = keep(await createSql({ url: config.sqlUrl, file: outside.inMemory ? undefined : path.join(config.data, 'setpoint.db'), migrations: path.join(root, 'migrations/sql'), log, clock, random }))
     const columns = keep(
       await createColumns({ url: config.columnsUrl, folder: path.join(config.data, 'columns'), migrations: path.join(root, 'migrations/columns'), log, clock, limits: { memoryBytes: config.columnsMemoryBytes } }),
     )
