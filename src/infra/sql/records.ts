@@ -1,4 +1,4 @@
-import type { Db } from './sql.ts'
+import type { Db } from './index.ts'
 
 type RecordRow = { id: string; project: string; deployment: string | null; state: string; at: number; idempotency_key: string | null; body: string }
 type Shape = { readonly id: string }
