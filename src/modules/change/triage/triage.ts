@@ -30,8 +30,9 @@ export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documen
   }
 
   return {
-    async countLabelled(window) {
-      return (await labelled(window)).length
+    async countLabelled({ project, spec, fromMs, toMs }) {
+      const excluding = excludingFrom((await deps.quarantine.inForce(project, spec.deployment)).map((window) => window.scope))
+      return await deps.telemetry.countLabelled({ project, deployment: spec.deployment, fromMs, toMs, excluding })
     },
     async diagnose(window) {
       const reference = await deps.drift.reference(window.project, window.spec.monitor)
