@@ -54,13 +54,13 @@ export function createLabels(deps: LabelsDeps): Labels {
     async measureQuality({ deployment, windowMs, positive }, caller) {
       const toMs = clock.now() + 1
       const window = { project: caller.project, deployment, fromMs: Math.max(0, toMs - windowMs), toMs }
-      const [counts, confusion, unmatched] = await Promise.all([
+      const [counts, confusion, unmatched, delay] = await Promise.all([
         store.quality(window, positive),
         store.confusion(window),
         store.countUnmatched(window),
+        store.labelDelay(window),
       ])
       const total = counts.find((row) => row.is_total === 1) ?? nothing
-      const [p50, p95] = total.delay
       return {
         deployment,
         windowMs,
@@ -68,7 +68,7 @@ export function createLabels(deps: LabelsDeps): Labels {
         ...qualityFrom(total),
         coverage: ratio(total.labelled, total.predictions),
         unmatched,
-        labelDelayMs: p50 === null || p95 === null ? null : { p50, p95 },
+        labelDelayMs: delay === undefined ? null : { p50: delay[0], p95: delay[1] },
         confusion,
         versions: counts
           .filter((row) => row.is_total === 0)
@@ -129,7 +129,6 @@ const nothing: QualityCounts = {
   true_positives: 0,
   false_positives: 0,
   false_negatives: 0,
-  delay: [null, null],
 }
 
 const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)

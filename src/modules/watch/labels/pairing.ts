@@ -55,6 +55,8 @@ const keyOf = (project: string, deployment: string, recordId: string) => `${proj
 export function createPairing(store: LabelStore, clock: Clock, limits: PairingLimits): Pairing {
   const recent = new Map<string, Recent>()
   const waiting = new Map<string, Waiting>()
+  const oldestRecent = oldestOf(recent)
+  const oldestWaiting = oldestOf(waiting)
   let isLoaded = false
   let givenUp = 0
 
@@ -68,7 +70,7 @@ export function createPairing(store: LabelStore, clock: Clock, limits: PairingLi
 
   function wait(label: SegmentLabel) {
     if (waiting.size >= limits.waiting) {
-      waiting.delete(waiting.keys().next().value!)
+      waiting.delete(oldestWaiting())
       givenUp++
     }
     const nowMs = clock.now()
@@ -82,7 +84,7 @@ export function createPairing(store: LabelStore, clock: Clock, limits: PairingLi
 
   function remember(key: string, prediction: StoredPrediction, isPaired: boolean) {
     if (recent.has(key)) return
-    if (recent.size >= limits.recent) recent.delete(recent.keys().next().value!)
+    if (recent.size >= limits.recent) recent.delete(oldestRecent())
     recent.set(key, { prediction, isPaired })
   }
 
@@ -161,6 +163,20 @@ export function createPairing(store: LabelStore, clock: Clock, limits: PairingLi
       return pairs
     },
     health: () => ({ waiting: waiting.size, givenUp }),
+  }
+}
+
+/**
+ * Gives the keys of a map from the oldest on. One iterator serves all calls: it remembers its place, where a new one
+ * would walk over every entry deleted so far.
+ */
+function oldestOf(map: ReadonlyMap<string, unknown>): () => string {
+  let keys = map.keys()
+  return () => {
+    const next = keys.next()
+    if (next.done !== true) return next.value
+    keys = map.keys()
+    return keys.next().value!
   }
 }
 
