@@ -52,6 +52,10 @@ const predictionsWithLabels = `(${predictionsOfWindow}) AS p LEFT JOIN (${labels
 
 /** The labels module's SQL. It owns `labels` and reads `inference_records`. */
 export function createLabelStore(columns: Columns) {
+  return { ...recordQueries(columns), ...qualityQueries(columns), ...sourceQueries(columns) }
+}
+
+function recordQueries(columns: Columns) {
   return {
     async insert(segment: Segment): Promise<void> {
       for (let from = 0, part = 0; from < segment.labels.length; from += MAX_BLOCK_ROWS, part++) {
@@ -109,7 +113,11 @@ export function createLabelStore(columns: Columns) {
         { sinceMs: Math.max(0, sinceMs), segment, node: segment.slice(0, -16), limit },
       )
     },
+  }
+}
 
+function qualityQueries(columns: Columns) {
+  return {
     quality(window: LabelWindow, positive: number) {
       return columns.query<QualityCounts>(
         `SELECT grouping(version) AS is_total, version, count() AS predictions, countIf(is_labelled = 1) AS labelled,
@@ -141,7 +149,11 @@ export function createLabelStore(columns: Columns) {
       )
       return rows[0]!.n === 0 ? undefined : rows[0]!.delay
     },
+  }
+}
 
+function sourceQueries(columns: Columns) {
+  return {
     async countUnmatched(window: LabelWindow): Promise<number> {
       const labelled = `SELECT record_id FROM labels WHERE ${receivedInWindow}`
       const rows = await columns.query<{ n: number }>(

@@ -70,6 +70,10 @@ const newestLabelsInWindow = newestLabels(
 
 /** The telemetry module's SQL. Every query names the project; every value is a parameter. */
 export function createTelemetryStore(columns: Columns) {
+  return { ...recordQueries(columns), ...trafficQueries(columns) }
+}
+
+function recordQueries(columns: Columns) {
   return {
     async insert(segment: Segment): Promise<void> {
       for (const [part, block] of recordBlocksFrom(segment).entries()) {
@@ -94,7 +98,11 @@ export function createTelemetryStore(columns: Columns) {
         { project, deployment, recordIds },
       )
     },
+  }
+}
 
+function trafficQueries(columns: Columns) {
+  return {
     traffic(project: string, deployment: string | undefined, fromMs: number, toMs: number) {
       const one = deployment === undefined ? '' : 'AND deployment = {deployment:String}'
       return columns.query<TrafficRow>(
