@@ -4,7 +4,7 @@ import { AppError } from '../../contract/errors.ts'
 import { type Clock, sleep } from '../clock.ts'
 import type { Log } from '../log.ts'
 import { failureFrom, isConnectionLost } from './failure.ts'
-import { type ColumnsLimits, defaultColumnsLimits } from './limits.ts'
+import { type ColumnsLimits, defaultColumnsLimits, readingSettings } from './limits.ts'
 import { applyColumnMigrations } from './migrations.ts'
 import { type Block, nativeFrom } from './native.ts'
 import { createReadingGuard, type ReadingGuard } from './reading.ts'
@@ -154,13 +154,8 @@ function columnsOver(link: Link, limits: ColumnsLimits, clock: Clock): Columns {
     }
   }
 
-  const readOnly = (maxMs: number): ClickHouseSettings => ({
-    readonly: '1',
-    max_execution_time: maxMs / 1000,
-    max_memory_usage: String(limits.queryMemoryBytes),
-    max_result_bytes: String(limits.resultBytes),
-    result_overflow_mode: 'throw',
-    output_format_json_quote_64bit_integers: 0,
+  const reading = (maxMs: number): ClickHouseSettings => ({
+    ...readingSettings(limits, maxMs),
     cancel_http_readonly_queries_on_client_close: 1,
   })
 
@@ -174,7 +169,7 @@ function columnsOver(link: Link, limits: ColumnsLimits, clock: Clock): Columns {
         query: sql,
         query_params: { ...params },
         format: 'JSONEachRow',
-        clickhouse_settings: readOnly(Math.min(maxMs, limits.queryMs)),
+        clickhouse_settings: reading(Math.min(maxMs, limits.queryMs)),
         ...(signal === undefined ? {} : { abort_signal: signal }),
       })
       return result.json<T>()
@@ -231,7 +226,7 @@ function columnsOver(link: Link, limits: ColumnsLimits, clock: Clock): Columns {
       try {
         const client = await link.client(0)
         const rows = await (
-          await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow', clickhouse_settings: readOnly(2_000) })
+          await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow', clickhouse_settings: reading(2_000) })
         ).json<{ version: string }>()
         const pid = link.supervisor === undefined ? {} : { pid: (await link.supervisor.address(0)).pid }
         return { up: true, kind: link.kind, restarts, version: rows[0]!.version, ...pid }

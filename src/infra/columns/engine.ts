@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Session } from 'chdb'
 import { type InsertStatement, quote } from './insert-statement.ts'
-import { type ColumnsLimits, engineWriters } from './limits.ts'
+import { type ColumnsLimits, engineWriters, readingSettings } from './limits.ts'
 import { createReadingGuard } from './reading.ts'
 import { createPool } from './sessions.ts'
 
@@ -19,7 +19,7 @@ export class EngineError extends Error {
 }
 
 export type Engine = {
-  /** Runs one reading query in a session of its own that can change nothing. Aborting `signal` kills the query. */
+  /** Runs one reading query, for `maxMs` or (0) the limit, in a session that can change nothing. Aborting `signal` kills it. */
   read(sql: string, parameters: ReadonlyMap<string, string>, maxMs: number, signal: AbortSignal): Promise<Uint8Array>
   /** Runs a statement that changes the schema or the data, and makes a schema change durable. */
   write(sql: string): Promise<Uint8Array>
@@ -61,8 +61,8 @@ export async function openEngine(folder: string, limits: ColumnsLimits): Promise
     await session.queryAsync(`SET ${settings}`)
     return session
   }
-  const readers = await times(limits.readers, () => open(readerSettings(limits)))
-  const writers = await times(engineWriters, () => open(writerSettings(limits)))
+  const readers = await times(limits.readers, () => open(settingsSql(readingSettings(limits, limits.queryMs))))
+  const writers = await times(engineWriters, () => open(settingsSql(writingSettings(limits))))
   const names = (await control.queryAsync('SELECT name FROM system.table_functions', { format: 'TabSeparated' })).text()
   syncFolders(folder, 4)
   return engineOver(folder, control, readers, writers, names.split('\n').filter(Boolean), limits)
@@ -105,7 +105,8 @@ function engineOver(
     async read(sql, parameters, maxMs, signal) {
       const reason = guard(sql)
       if (reason !== undefined) throw new EngineError(164, `${reason}.`, 'READONLY')
-      const deadline = AbortSignal.timeout(Math.min(maxMs, limits.queryMs))
+      const allowedMs = maxMs > 0 ? Math.min(maxMs, limits.queryMs) : limits.queryMs
+      const deadline = AbortSignal.timeout(allowedMs)
       const stop = AbortSignal.any([signal, deadline])
       return reading.run(async (session) => {
         stop.throwIfAborted()
@@ -121,7 +122,7 @@ function engineOver(
         try {
           return (await session.queryAsync(tag + sql, { format: 'TabSeparated' })).bytes()
         } catch (thrown) {
-          if (deadline.aborted) throw new EngineError(159, `the query ran longer than ${maxMs} ms.`, 'TIMEOUT_EXCEEDED')
+          if (deadline.aborted) throw new EngineError(159, `the query ran longer than ${allowedMs} ms.`, 'TIMEOUT_EXCEEDED')
           throw thrown
         } finally {
           stop.removeEventListener('abort', onStop)
@@ -182,14 +183,18 @@ function engineConfig(limits: ColumnsLimits): string {
 `
 }
 
-const seconds = (ms: number) => Math.max(1, Math.ceil(ms / 1000))
-
-function readerSettings(limits: ColumnsLimits): string {
-  return `max_execution_time = ${seconds(limits.queryMs)}, max_memory_usage = ${limits.queryMemoryBytes}, max_result_bytes = ${limits.resultBytes}, result_overflow_mode = 'throw', output_format_json_quote_64bit_integers = 0, readonly = 1`
+function settingsSql(settings: Readonly<Record<string, string | number>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = ${typeof value === 'number' ? value : quote(value)}`)
+    .join(', ')
 }
 
-function writerSettings(limits: ColumnsLimits): string {
-  return `max_execution_time = ${seconds(limits.writeMs)}, max_memory_usage = ${limits.queryMemoryBytes}, input_format_parallel_parsing = 0`
+function writingSettings(limits: ColumnsLimits) {
+  return {
+    max_execution_time: Math.ceil(limits.writeMs / 1000),
+    max_memory_usage: limits.queryMemoryBytes,
+    input_format_parallel_parsing: 0,
+  }
 }
 
 async function times<T>(count: number, make: () => Promise<T>): Promise<T[]> {

@@ -2,27 +2,15 @@ import { timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type Engine, EngineError } from './engine.ts'
 import { insertStatementFrom } from './insert-statement.ts'
-import type { ColumnsLimits } from './limits.ts'
+import { type ColumnsLimits, readingSettings } from './limits.ts'
 
 const MAX_HEADER_BYTES = 1 << 20
-/** Settings a client may send beside a query: the sessions already have them, so they change nothing here. */
-const understood: ReadonlySet<string> = new Set([
-  'query',
-  'query_id',
-  'database',
-  'default_format',
-  'readonly',
-  'max_execution_time',
-  'max_memory_usage',
-  'max_result_bytes',
-  'result_overflow_mode',
-  'output_format_json_quote_64bit_integers',
-  'cancel_http_readonly_queries_on_client_close',
-  'insert_deduplication_token',
-  'insert_deduplicate',
-  'input_format_parallel_parsing',
-  'wait_end_of_query',
-])
+/** What a client may send beside a query. The sessions have their settings already, so most of it changes nothing here. */
+function understoodNames(limits: ColumnsLimits): ReadonlySet<string> {
+  const inserting = ['insert_deduplication_token', 'insert_deduplicate', 'input_format_parallel_parsing']
+  const asking = ['query', 'query_id', 'database', 'default_format', 'cancel_http_readonly_queries_on_client_close']
+  return new Set([...asking, ...inserting, ...Object.keys(readingSettings(limits, limits.queryMs))])
+}
 
 /**
  * Speaks as much of ClickHouse's HTTP interface as `@clickhouse/client` uses: `/ping`, a query as the body, rows as the
@@ -31,6 +19,7 @@ const understood: ReadonlySet<string> = new Set([
  */
 export function createFace(engine: Engine, secret: string, limits: ColumnsLimits): Server {
   const expected = Buffer.from(`Basic ${Buffer.from(`setpoint:${secret}`).toString('base64')}`)
+  const understood = understoodNames(limits)
   const isAllowed = (header: string | undefined) => {
     const given = Buffer.from(header ?? '')
     return given.length === expected.length && timingSafeEqual(given, expected)
@@ -42,7 +31,7 @@ export function createFace(engine: Engine, secret: string, limits: ColumnsLimits
     if (!isAllowed(request.headers.authorization)) throw new EngineError(516, 'the secret is wrong.', 'AUTHENTICATION_FAILED')
     if (url.pathname !== '/' || request.method !== 'POST') throw new EngineError(404, 'only POST / is served.', 'UNKNOWN_ENDPOINT')
     const body = await bodyOf(request, limits.insertBytes)
-    return answer(engine, url.searchParams, body, response, limits)
+    return answer(engine, url.searchParams, understood, body, response)
   }
 
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 60_000 }, (request, response) => {
@@ -55,7 +44,7 @@ export function createFace(engine: Engine, secret: string, limits: ColumnsLimits
   return server
 }
 
-async function answer(engine: Engine, query: URLSearchParams, body: Buffer, response: ServerResponse, limits: ColumnsLimits) {
+async function answer(engine: Engine, query: URLSearchParams, understood: ReadonlySet<string>, body: Buffer, response: ServerResponse) {
   const parameters = new Map<string, string>()
   for (const [name, value] of query) {
     if (/^param_\w+$/.test(name)) parameters.set(name, value)
@@ -72,8 +61,7 @@ async function answer(engine: Engine, query: URLSearchParams, body: Buffer, resp
   if (query.get('readonly') !== '1') return engine.write(sql)
   const gone = new AbortController()
   response.once('close', () => gone.abort(new EngineError(394, 'the client went away.', 'QUERY_WAS_CANCELLED')))
-  const maxSeconds = Number(query.get('max_execution_time') ?? 0)
-  return engine.read(sql, parameters, maxSeconds > 0 ? maxSeconds * 1000 : limits.queryMs, gone.signal)
+  return engine.read(sql, parameters, Number(query.get('max_execution_time') ?? 0) * 1000, gone.signal)
 }
 
 async function bodyOf(request: IncomingMessage, maxBytes: number): Promise<Buffer> {

@@ -34,3 +34,26 @@ export const engineWriters = 2
 
 /** Native threads the embedded engine needs so that every session can run at once, with some left for files. */
 export const engineThreads = (limits: ColumnsLimits): number => limits.readers + engineWriters + 1 + 4
+
+const SPILL_BYTES = 200_000_000
+const INDEXED_SET = 50_000
+
+/**
+ * What every reading query runs under, embedded and on a server. Joins sort and spill to disk instead of filling
+ * memory with one side (measured: a million labels joined in a fifth of the memory and a third of the time of a hash
+ * join), and a large `IN` does not hold its elements a second time for the index.
+ */
+export function readingSettings(limits: ColumnsLimits, maxMs: number): Readonly<Record<string, string | number>> {
+  return {
+    max_execution_time: Math.max(1, Math.ceil(maxMs / 1000)),
+    max_memory_usage: limits.queryMemoryBytes,
+    max_result_bytes: limits.resultBytes,
+    result_overflow_mode: 'throw',
+    output_format_json_quote_64bit_integers: 0,
+    join_algorithm: 'full_sorting_merge,hash',
+    max_bytes_before_external_sort: SPILL_BYTES,
+    max_bytes_before_external_group_by: SPILL_BYTES,
+    use_index_for_in_with_subqueries_max_values: INDEXED_SET,
+    readonly: 1,
+  }
+}

@@ -2,7 +2,7 @@ import type { Verbs } from '../../../contract/endpoint.ts'
 import type { LabelSource, labels } from '../../../contract/labels.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Columns } from '../../../infra/columns/columns.ts'
-import { dropDaysBefore } from '../../../infra/columns/retention.ts'
+import { createPrune } from '../../../infra/columns/retention.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { SegmentConsumer, Telemetry } from '../telemetry/index.ts'
 import { createPairing, defaultPairingLimits, type LabelledPair, type PairingHealth, type PairingLimits } from './pairing.ts'
@@ -26,8 +26,6 @@ export type LabelsDeps = {
 export type Labels = Verbs<typeof labels> & SegmentConsumer & { health(): PairingHealth }
 
 const RETENTION_DAYS = 30
-const DAY_MS = 86_400_000
-const PRUNE_EVERY_MS = 3_600_000
 
 export function createLabels(deps: LabelsDeps): Labels {
   const { columns, telemetry, clock } = deps
@@ -54,13 +52,13 @@ export function createLabels(deps: LabelsDeps): Labels {
     async measureQuality({ deployment, windowMs, positive }, caller) {
       const toMs = clock.now() + 1
       const window = { project: caller.project, deployment, fromMs: Math.max(0, toMs - windowMs), toMs }
-      const [counts, confusion, unmatched] = await Promise.all([
+      const [counts, confusion, unmatched, delay] = await Promise.all([
         store.quality(window, positive),
         store.confusion(window),
         store.countUnmatched(window),
+        store.labelDelay(window),
       ])
       const total = counts.find((row) => row.is_total === 1) ?? nothing
-      const [p50, p95] = total.delay
       return {
         deployment,
         windowMs,
@@ -68,7 +66,7 @@ export function createLabels(deps: LabelsDeps): Labels {
         ...qualityFrom(total),
         coverage: ratio(total.labelled, total.predictions),
         unmatched,
-        labelDelayMs: p50 === null || p95 === null ? null : { p50, p95 },
+        labelDelayMs: delay === undefined ? null : { p50: delay[0], p95: delay[1] },
         confusion,
         versions: counts
           .filter((row) => row.is_total === 0)
@@ -96,14 +94,7 @@ function createConsumer({
   const store = createLabelStore(columns)
   const pairing = createPairing(store, clock, { ...defaultPairingLimits, ...limits })
   let matched: { readonly id: string; readonly pairs: readonly LabelledPair[] } | undefined
-  let prunedMs = Number.NEGATIVE_INFINITY
-
-  async function prune() {
-    if (clock.now() - prunedMs < PRUNE_EVERY_MS) return
-    prunedMs = clock.now()
-    const days = await dropDaysBefore(columns, 'labels', clock.now() - retentionDays * DAY_MS)
-    if (days.length > 0) log.info('labels.days_dropped', { days })
-  }
+  const prune = createPrune({ columns, clock, log, table: 'labels', retentionDays })
 
   return {
     name: 'labels',
@@ -129,7 +120,6 @@ const nothing: QualityCounts = {
   true_positives: 0,
   false_positives: 0,
   false_negatives: 0,
-  delay: [null, null],
 }
 
 const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)

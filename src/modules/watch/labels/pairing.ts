@@ -45,105 +45,26 @@ const RETRY_GROWTH = 4
 const MAX_DUE = 2_000
 
 type Recent = { readonly prediction: StoredPrediction; isPaired: boolean }
-type Waiting = { readonly label: SegmentLabel; readonly sinceMs: number; retryMs: number; pauseMs: number }
+type WaitingLabel = { readonly label: SegmentLabel; readonly sinceMs: number; retryMs: number; pauseMs: number }
 /** What the store knows about records that memory does not hold. */
 type Found = { readonly predictions: ReadonlyMap<string, StoredPrediction>; readonly labelledBefore: ReadonlySet<string> }
 
 /** Names hold no line break, so two deployments never share a key. */
 const keyOf = (project: string, deployment: string, recordId: string) => `${project}\n${deployment}\n${recordId}`
 
+const keyOfLabel = ({ project, deployment, recordId }: SegmentLabel) => keyOf(project, deployment, recordId)
+
 export function createPairing(store: LabelStore, clock: Clock, limits: PairingLimits): Pairing {
-  const recent = new Map<string, Recent>()
-  const waiting = new Map<string, Waiting>()
+  const recent = createRecent(limits.recent)
+  const waiting = createWaiting(clock, limits)
   let isLoaded = false
-  let givenUp = 0
 
   /** After a start: the labels that were waiting when the process ended. */
   async function load(segment: Segment) {
     if (isLoaded) return
     const sinceMs = clock.now() - limits.waitMs
-    for (const label of await store.unmatchedLabels(sinceMs, segment.id, limits.waiting)) wait(label)
+    for (const label of await store.unmatchedLabels(sinceMs, segment.id, limits.waiting)) waiting.add(label)
     isLoaded = true
-  }
-
-  function wait(label: SegmentLabel) {
-    if (waiting.size >= limits.waiting) {
-      waiting.delete(waiting.keys().next().value!)
-      givenUp++
-    }
-    const nowMs = clock.now()
-    waiting.set(keyOf(label.project, label.deployment, label.recordId), {
-      label,
-      sinceMs: nowMs,
-      retryMs: nowMs + FIRST_RETRY_MS,
-      pauseMs: FIRST_RETRY_MS,
-    })
-  }
-
-  function remember(key: string, prediction: StoredPrediction, isPaired: boolean) {
-    if (recent.has(key)) return
-    if (recent.size >= limits.recent) recent.delete(recent.keys().next().value!)
-    recent.set(key, { prediction, isPaired })
-  }
-
-  /** Waiting labels to look up now: their prediction may have been stored by another process. */
-  function due(): SegmentLabel[] {
-    const nowMs = clock.now()
-    const labels: SegmentLabel[] = []
-    for (const [key, entry] of waiting) {
-      if (nowMs - entry.sinceMs > limits.waitMs) {
-        waiting.delete(key)
-        givenUp++
-      } else if (nowMs >= entry.retryMs && labels.length < MAX_DUE) labels.push(entry.label)
-    }
-    return labels
-  }
-
-  function postpone(labels: readonly SegmentLabel[]) {
-    for (const label of labels) {
-      const entry = waiting.get(keyOf(label.project, label.deployment, label.recordId))
-      if (entry === undefined) continue
-      entry.pauseMs *= RETRY_GROWTH
-      entry.retryMs = clock.now() + entry.pauseMs
-    }
-  }
-
-  /** Matches without asking anybody, so that it either happens whole or not at all. */
-  function match(segment: Segment, found: Found, retried: readonly SegmentLabel[]): LabelledPair[] {
-    const pairs: LabelledPair[] = []
-    for (const batch of segment.predictions) {
-      for (let row = 0; row < batch.rows; row++) {
-        const key = keyOf(batch.project, batch.deployment, batch.recordIds[row]!)
-        const early = waiting.get(key)
-        const prediction = predictionFrom(batch, row)
-        if (early !== undefined && !recent.has(key)) {
-          waiting.delete(key)
-          pairs.push(pairFrom(prediction, early.label))
-        }
-        remember(key, prediction, early !== undefined)
-      }
-    }
-    for (const label of retried) {
-      const key = keyOf(label.project, label.deployment, label.recordId)
-      const prediction = found.predictions.get(key)
-      if (prediction === undefined || !waiting.delete(key)) continue
-      pairs.push(pairFrom(prediction, label))
-      remember(key, prediction, true)
-    }
-    for (const label of segment.labels) {
-      const key = keyOf(label.project, label.deployment, label.recordId)
-      const known = recent.get(key)
-      const prediction = known?.prediction ?? found.predictions.get(key)
-      if (known?.isPaired === true || waiting.has(key) || (known === undefined && found.labelledBefore.has(key))) continue
-      if (prediction === undefined) {
-        wait(label)
-        continue
-      }
-      pairs.push(pairFrom(prediction, label))
-      if (known === undefined) remember(key, prediction, true)
-      else known.isPaired = true
-    }
-    return pairs
   }
 
   return {
@@ -151,16 +72,147 @@ export function createPairing(store: LabelStore, clock: Clock, limits: PairingLi
       await load(segment)
       const own = new Set(segment.predictions.flatMap((batch) => batch.recordIds.map((id) => keyOf(batch.project, batch.deployment, id))))
       const unknown = segment.labels.filter((label) => {
-        const key = keyOf(label.project, label.deployment, label.recordId)
-        return !recent.has(key) && !own.has(key) && !waiting.has(key)
+        const key = keyOfLabel(label)
+        return recent.get(key) === undefined && !own.has(key) && !waiting.has(key)
       })
-      const retried = due()
+      const retried = waiting.due()
       const found = await lookUp(store, segment.id, unknown, retried)
-      const pairs = match(segment, found, retried)
-      postpone(retried)
+      // From here on nobody is asked, so that the segment is matched whole or not at all.
+      const pairs = [
+        ...pairsOfPredictions(segment, recent, waiting),
+        ...pairsOfRetried(retried, found, recent, waiting),
+        ...pairsOfLabels(segment, found, recent, waiting),
+      ]
+      waiting.postpone(retried)
       return pairs
     },
-    health: () => ({ waiting: waiting.size, givenUp }),
+    health: () => ({ waiting: waiting.size(), givenUp: waiting.givenUp() }),
+  }
+}
+
+/** Predictions whose label came before them. */
+function pairsOfPredictions(segment: Segment, recent: RecentPredictions, waiting: WaitingLabels): LabelledPair[] {
+  const pairs: LabelledPair[] = []
+  for (const batch of segment.predictions) {
+    for (let row = 0; row < batch.rows; row++) {
+      const key = keyOf(batch.project, batch.deployment, batch.recordIds[row]!)
+      if (recent.get(key) !== undefined) continue
+      const prediction = predictionFrom(batch, row)
+      const early = waiting.take(key)
+      if (early !== undefined) pairs.push(pairFrom(prediction, early))
+      recent.add(key, prediction, early !== undefined)
+    }
+  }
+  return pairs
+}
+
+/** Waiting labels whose prediction is in the store by now. */
+function pairsOfRetried(retried: readonly SegmentLabel[], found: Found, recent: RecentPredictions, waiting: WaitingLabels): LabelledPair[] {
+  const pairs: LabelledPair[] = []
+  for (const label of retried) {
+    const key = keyOfLabel(label)
+    const prediction = found.predictions.get(key)
+    if (prediction === undefined || waiting.take(key) === undefined) continue
+    pairs.push(pairFrom(prediction, label))
+    recent.add(key, prediction, true)
+  }
+  return pairs
+}
+
+/** First labels whose prediction came before them; those without one begin to wait. */
+function pairsOfLabels(segment: Segment, found: Found, recent: RecentPredictions, waiting: WaitingLabels): LabelledPair[] {
+  const pairs: LabelledPair[] = []
+  for (const label of segment.labels) {
+    const key = keyOfLabel(label)
+    const known = recent.get(key)
+    const isFirst = known === undefined ? !found.labelledBefore.has(key) && !waiting.has(key) : !known.isPaired
+    if (!isFirst) continue
+    const prediction = known?.prediction ?? found.predictions.get(key)
+    if (prediction === undefined) {
+      waiting.add(label)
+      continue
+    }
+    pairs.push(pairFrom(prediction, label))
+    if (known === undefined) recent.add(key, prediction, true)
+    else known.isPaired = true
+  }
+  return pairs
+}
+
+type RecentPredictions = ReturnType<typeof createRecent>
+
+/** The newest predictions, and whether each has its pair. */
+function createRecent(limit: number) {
+  const entries = new Map<string, Recent>()
+  const oldest = oldestOf(entries)
+  return {
+    get: (key: string): Recent | undefined => entries.get(key),
+    add(key: string, prediction: StoredPrediction, isPaired: boolean) {
+      if (entries.size >= limit) entries.delete(oldest())
+      entries.set(key, { prediction, isPaired })
+    },
+  }
+}
+
+type WaitingLabels = ReturnType<typeof createWaiting>
+
+/** First labels whose prediction has not been seen. */
+function createWaiting(clock: Clock, limits: PairingLimits) {
+  const entries = new Map<string, WaitingLabel>()
+  const oldest = oldestOf(entries)
+  let givenUp = 0
+
+  function giveUp(key: string) {
+    entries.delete(key)
+    givenUp++
+  }
+
+  return {
+    size: () => entries.size,
+    givenUp: () => givenUp,
+    has: (key: string) => entries.has(key),
+    take(key: string): SegmentLabel | undefined {
+      const entry = entries.get(key)
+      entries.delete(key)
+      return entry?.label
+    },
+    add(label: SegmentLabel) {
+      if (entries.size >= limits.waiting) giveUp(oldest())
+      const nowMs = clock.now()
+      entries.set(keyOfLabel(label), { label, sinceMs: nowMs, retryMs: nowMs + FIRST_RETRY_MS, pauseMs: FIRST_RETRY_MS })
+    },
+    /** Those to look up now: their prediction may have been stored by another process. What waited too long is given up. */
+    due(): SegmentLabel[] {
+      const nowMs = clock.now()
+      const labels: SegmentLabel[] = []
+      for (const [key, entry] of entries) {
+        if (nowMs - entry.sinceMs > limits.waitMs) giveUp(key)
+        else if (nowMs >= entry.retryMs && labels.length < MAX_DUE) labels.push(entry.label)
+      }
+      return labels
+    },
+    postpone(labels: readonly SegmentLabel[]) {
+      for (const label of labels) {
+        const entry = entries.get(keyOfLabel(label))
+        if (entry === undefined) continue
+        entry.pauseMs *= RETRY_GROWTH
+        entry.retryMs = clock.now() + entry.pauseMs
+      }
+    },
+  }
+}
+
+/**
+ * Gives the keys of a map from the oldest on. One iterator serves all calls: it remembers its place, where a new one
+ * would walk over every entry deleted so far.
+ */
+function oldestOf(map: ReadonlyMap<string, unknown>): () => string {
+  let keys = map.keys()
+  return () => {
+    const next = keys.next()
+    if (next.done !== true) return next.value
+    keys = map.keys()
+    return keys.next().value!
   }
 }
 

@@ -18,7 +18,6 @@ export type QualityCounts = {
   readonly true_positives: number
   readonly false_positives: number
   readonly false_negatives: number
-  readonly delay: readonly [number | null, number | null]
 }
 export type ConfusionRow = { readonly label: number; readonly predicted: number; readonly count: number }
 export type SourceCounts = {
@@ -44,17 +43,19 @@ const instant = (name: string) => `fromUnixTimestamp64Milli({${name}:Int64}, 'UT
 const ofDeployment = 'project = {project:String} AND deployment = {deployment:String}'
 const predictedInWindow = `${ofDeployment} AND at >= ${instant('fromMs')} AND at < ${instant('toMs')}`
 const receivedInWindow = `${ofDeployment} AND received_at >= ${instant('fromMs')} AND received_at < ${instant('toMs')}`
-const newest = (column: string) => `argMax(${column}, (received_at, segment, ordinal)) AS ${column}`
-
-const predictionsWithLabels = `(SELECT record_id, at, version, prediction FROM inference_records WHERE ${predictedInWindow}) AS p
-  LEFT JOIN (
-    SELECT record_id, 1 AS is_labelled, ${newest('label')}, toUnixTimestamp64Milli(min(received_at)) AS first_received_ms
-    FROM labels WHERE ${ofDeployment} AND record_id IN (SELECT record_id FROM inference_records WHERE ${predictedInWindow})
-    GROUP BY record_id
-  ) AS l ON p.record_id = l.record_id`
+/** The label of each record of the window that counts, or with `ASC` the one that came first. Hashes keep the set small. */
+const labelsOfWindow = (direction: 'ASC' | 'DESC') => `SELECT record_id, 1 AS is_labelled, label, received_at
+  FROM labels WHERE ${ofDeployment} AND cityHash64(record_id) IN (SELECT cityHash64(record_id) FROM inference_records WHERE ${predictedInWindow})
+  ORDER BY record_id, received_at ${direction}, segment ${direction}, ordinal ${direction} LIMIT 1 BY record_id`
+const predictionsOfWindow = `SELECT record_id, at, version, prediction FROM inference_records WHERE ${predictedInWindow}`
+const predictionsWithLabels = `(${predictionsOfWindow}) AS p LEFT JOIN (${labelsOfWindow('DESC')}) AS l ON p.record_id = l.record_id`
 
 /** The labels module's SQL. It owns `labels` and reads `inference_records`. */
 export function createLabelStore(columns: Columns) {
+  return { ...recordQueries(columns), ...qualityQueries(columns), ...sourceQueries(columns) }
+}
+
+function recordQueries(columns: Columns) {
   return {
     async insert(segment: Segment): Promise<void> {
       for (let from = 0, part = 0; from < segment.labels.length; from += MAX_BLOCK_ROWS, part++) {
@@ -112,15 +113,18 @@ export function createLabelStore(columns: Columns) {
         { sinceMs: Math.max(0, sinceMs), segment, node: segment.slice(0, -16), limit },
       )
     },
+  }
+}
 
+function qualityQueries(columns: Columns) {
+  return {
     quality(window: LabelWindow, positive: number) {
       return columns.query<QualityCounts>(
         `SELECT grouping(version) AS is_total, version, count() AS predictions, countIf(is_labelled = 1) AS labelled,
            countIf(is_labelled = 1 AND label != prediction) AS errors,
            countIf(is_labelled = 1 AND label = {positive:Float64} AND prediction = {positive:Float64}) AS true_positives,
            countIf(is_labelled = 1 AND label != {positive:Float64} AND prediction = {positive:Float64}) AS false_positives,
-           countIf(is_labelled = 1 AND label = {positive:Float64} AND prediction != {positive:Float64}) AS false_negatives,
-           quantilesTDigestIf(0.5, 0.95)(first_received_ms - toUnixTimestamp64Milli(at), is_labelled = 1) AS delay
+           countIf(is_labelled = 1 AND label = {positive:Float64} AND prediction != {positive:Float64}) AS false_negatives
          FROM ${predictionsWithLabels}
          GROUP BY GROUPING SETS ((), (version)) ORDER BY version`,
         { ...window, positive },
@@ -136,6 +140,20 @@ export function createLabelStore(columns: Columns) {
       )
     },
 
+    /** The median and the 95th percentile of the time from a prediction to its first label, ms; nothing when none is labelled. */
+    async labelDelay(window: LabelWindow): Promise<readonly [number, number] | undefined> {
+      const rows = await columns.query<{ n: number; delay: readonly [number, number] }>(
+        `SELECT count() AS n, quantilesTDigest(0.5, 0.95)(toUnixTimestamp64Milli(received_at) - toUnixTimestamp64Milli(at)) AS delay
+         FROM (${predictionsOfWindow}) AS p INNER JOIN (${labelsOfWindow('ASC')}) AS l ON p.record_id = l.record_id`,
+        window,
+      )
+      return rows[0]!.n === 0 ? undefined : rows[0]!.delay
+    },
+  }
+}
+
+function sourceQueries(columns: Columns) {
+  return {
     async countUnmatched(window: LabelWindow): Promise<number> {
       const labelled = `SELECT record_id FROM labels WHERE ${receivedInWindow}`
       const rows = await columns.query<{ n: number }>(
@@ -149,7 +167,8 @@ export function createLabelStore(columns: Columns) {
     sources(window: LabelWindow) {
       return columns.query<SourceCounts>(
         `WITH own AS (
-           SELECT record_id, source, count() AS received, ${newest('label')} FROM labels WHERE ${receivedInWindow} GROUP BY record_id, source
+           SELECT record_id, source, count() AS received, argMax(label, (received_at, segment, ordinal)) AS label
+           FROM labels WHERE ${receivedInWindow} GROUP BY record_id, source
          )
          SELECT source, sum(received) AS labels, count() AS records,
            countIf(is_predicted = 1) AS predicted, countIf(is_predicted = 1 AND label != prediction) AS model_errors,
@@ -157,7 +176,8 @@ export function createLabelStore(columns: Columns) {
          FROM own
          LEFT JOIN (
            SELECT record_id, 1 AS is_predicted, any(prediction) AS prediction FROM inference_records
-           WHERE ${ofDeployment} AND record_id IN (SELECT record_id FROM own) GROUP BY record_id
+           WHERE ${ofDeployment} AND cityHash64(record_id) IN (SELECT cityHash64(record_id) FROM labels WHERE ${receivedInWindow})
+           GROUP BY record_id
          ) AS p ON own.record_id = p.record_id
          LEFT JOIN (SELECT record_id, count() AS sources, uniqExact(label) AS opinions FROM own GROUP BY record_id) AS o ON own.record_id = o.record_id
          GROUP BY source ORDER BY labels DESC, source LIMIT ${SOURCES}`,

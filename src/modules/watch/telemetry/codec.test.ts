@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { recordBlocksFrom } from './record-block.ts'
-import { createRecorder, labelFrameFrom } from './recorder.ts'
+import { createRecorder, labelFramesFrom } from './recorder.ts'
 import type { PredictionBatch, PredictionRecord } from './segment.ts'
 import { segmentFrom } from './segment-reader.ts'
 
@@ -91,7 +91,7 @@ test('labels come back as they went in', () => {
     { recordId: 'a', label: 1, source: 'feed', observedAtMs: 10, receivedAtMs: 20 },
     { recordId: 'ü', label: -0.5, source: '', observedAtMs: 0, receivedAtMs: 1_700_000_000_000 },
   ]
-  const segment = segmentFrom('s', [labelFrameFrom('p', 'd', labels, 7)])
+  const segment = segmentFrom('s', labelFramesFrom('p', 'd', labels, 7))
   expect(segment).toEqual({
     id: 's',
     startedMs: 7,

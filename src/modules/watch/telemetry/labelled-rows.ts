@@ -1,6 +1,6 @@
 import type { Columns } from '../../../infra/columns/columns.ts'
 import type { Role } from './segment.ts'
-import type { Window } from './store.ts'
+import { newestLabels, type Window } from './store.ts'
 
 /** What to leave out: predictions made in a stretch of time, of these actors, sources and label sources only when named. */
 export type Quarantine = {
@@ -96,15 +96,9 @@ function stepSql(order: 'oldest' | 'newest', hasAfter: boolean, quarantined: str
   const [direction, within] = order === 'oldest' ? ['ASC', '<='] : ['DESC', '>=']
   const range = `${rangeSql(order, hasAfter)} AND at ${within} ${instant('lastAt')} AND (at, record_id) ${within} (${instant('lastAt')}, {lastId:String})`
   return `SELECT p.record_id AS recordId, toUnixTimestamp64Milli(p.at) AS atMs, version, role, actor, source, features, score, prediction,
-      other_version AS otherVersion, other_score AS otherScore, label, labelSource
+      other_version AS otherVersion, other_score AS otherScore, label, label_source AS labelSource
     FROM (SELECT * FROM inference_records WHERE ${range}) AS p
-    INNER JOIN (
-      SELECT record_id, argMax(label, (received_at, segment, ordinal)) AS label, argMax(source, (received_at, segment, ordinal)) AS labelSource
-      FROM labels
-      WHERE project = {project:String} AND deployment = {deployment:String}
-        AND record_id IN (SELECT record_id FROM inference_records WHERE ${range})
-      GROUP BY record_id
-    ) AS l ON p.record_id = l.record_id
+    INNER JOIN (${newestLabels(`record_id IN (SELECT record_id FROM inference_records WHERE ${range})`)}) AS l ON p.record_id = l.record_id
     WHERE ${quarantined}
     ORDER BY p.at ${direction}, p.record_id ${direction} LIMIT {limit:UInt32}`
 }
@@ -119,7 +113,7 @@ function quarantineSql(excluding: readonly Quarantine[]): { sql: string; params:
     for (const [column, values] of [
       ['actor', quarantine.actors],
       ['source', quarantine.sources],
-      ['labelSource', quarantine.labelSources],
+      ['label_source', quarantine.labelSources],
     ] as const) {
       if (values === undefined || values.length === 0) continue
       params[`${name}${column}`] = values

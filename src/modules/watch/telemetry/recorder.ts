@@ -20,7 +20,7 @@ const FIRST_BYTES = 256 << 10
 /** A batch this large is written out without waiting for the end of the turn. */
 export const FULL_BATCH_BYTES = 256 << 10
 /** Labels per frame, so that no frame outgrows a segment. */
-export const LABELS_PER_FRAME = 500
+const LABELS_PER_FRAME = 500
 
 type GroupNumber = { readonly model: string; readonly version: number; readonly role: string; readonly number: number }
 
@@ -37,44 +37,120 @@ export type Recorder = {
 }
 
 export function createRecorder(): Recorder {
+  const out = createFrameBytes()
+  const numbers = createNumbers(out)
+  let rows = 0
+  return {
+    add(record) {
+      checkSizes(record)
+      numbers.startAfreshWhenFull()
+      const group = numbers.ofGroup(record)
+      const actor = numbers.ofText(record.actor)
+      const source = numbers.ofText(record.source)
+      writeRecord(out, record, group, actor, source)
+      rows++
+      return out.length()
+    },
+    take(nowMs) {
+      if (rows === 0) return undefined
+      rows = 0
+      return out.take(frameKind.predictions, nowMs)
+    },
+    restart: numbers.restart,
+    rows: () => rows,
+  }
+}
+
+function writeRecord(out: FrameBytes, record: PredictionRecord, group: number, actor: number, source: number): void {
+  const { features, recordId } = record
+  out.reserve(RECORD_FIXED_BYTES + recordId.length * 3 + features.length * 4)
+  out.u8(entryKind.record)
+  out.u16(group)
+  out.u16(actor)
+  out.u16(source)
+  out.f64(record.atMs)
+  out.f64(record.score)
+  out.f64(record.prediction)
+  out.u32(record.otherVersion)
+  out.f64(record.otherScore)
+  out.u32(record.latencyUs)
+  out.u16(features.length)
+  out.text(recordId)
+  out.floats(features)
+}
+
+type FrameBytes = ReturnType<typeof createFrameBytes>
+
+/** A frame in the making. Room must be reserved before anything is written. */
+function createFrameBytes() {
   let bytes = Buffer.allocUnsafe(FIRST_BYTES)
   let view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = FRAME_HEADER_BYTES
-  let rows = 0
-  let numbers = 0
+  return {
+    length: () => at,
+    reserve(count: number) {
+      if (at + count <= bytes.length) return
+      const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, at + count))
+      bytes.copy(larger, 0, 0, at)
+      bytes = larger
+      view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    },
+    u8(value: number) {
+      view.setUint8(at, value)
+      at += 1
+    },
+    u16(value: number) {
+      view.setUint16(at, value, true)
+      at += 2
+    },
+    u32(value: number) {
+      view.setUint32(at, value, true)
+      at += 4
+    },
+    f64(value: number) {
+      view.setFloat64(at, value, true)
+      at += 8
+    },
+    text(value: string) {
+      const length = bytes.write(value, at + 2)
+      view.setUint16(at, length, true)
+      at += 2 + length
+    },
+    floats(values: Float32Array) {
+      for (let i = 0; i < values.length; i++, at += 4) view.setFloat32(at, values[i]!, true)
+    },
+    /** The frame so far, with its header; a new one begins. */
+    take(kind: number, nowMs: number): Uint8Array {
+      bytes[0] = kind
+      view.setFloat64(1, nowMs, true)
+      const frame = bytes.subarray(0, at)
+      at = FRAME_HEADER_BYTES
+      return frame
+    },
+  }
+}
+
+/** Gives texts and groups their numbers and writes the definition of each new one. */
+function createNumbers(out: FrameBytes) {
+  let count = 0
   let texts = new Map<string, number>()
   let groups = new Map<string, Map<string, GroupNumber[]>>()
 
   function restart() {
-    numbers = 0
+    count = 0
     texts = new Map()
     groups = new Map()
   }
 
-  function reserve(count: number) {
-    if (at + count <= bytes.length) return
-    const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, at + count))
-    bytes.copy(larger, 0, 0, at)
-    bytes = larger
-    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  }
-
-  function writeText(text: string) {
-    const length = bytes.write(text, at + 2)
-    view.setUint16(at, length, true)
-    at += 2 + length
-  }
-
-  function numberOf(text: string): number {
+  function ofText(text: string): number {
     const known = texts.get(text)
     if (known !== undefined) return known
-    const number = numbers++
+    const number = count++
     texts.set(text, number)
-    reserve(5 + text.length * 3)
-    bytes[at] = entryKind.text
-    view.setUint16(at + 1, number, true)
-    at += 3
-    writeText(text)
+    out.reserve(5 + text.length * 3)
+    out.u8(entryKind.text)
+    out.u16(number)
+    out.text(text)
     return number
   }
 
@@ -86,69 +162,33 @@ export function createRecorder(): Recorder {
     return first
   }
 
-  function groupOf(record: PredictionRecord): number {
-    const known = groupsOf(record.project, record.deployment)
-    for (const group of known) {
-      if (group.version === record.version && group.role === record.role && group.model === record.model) return group.number
-    }
-    return defineGroup(record, known)
-  }
-
-  function defineGroup(record: PredictionRecord, known: GroupNumber[]): number {
-    const project = numberOf(record.project)
-    const deployment = numberOf(record.deployment)
-    const model = numberOf(record.model)
-    const number = numbers++
-    reserve(14)
-    bytes[at] = entryKind.group
-    view.setUint16(at + 1, number, true)
-    view.setUint16(at + 3, project, true)
-    view.setUint16(at + 5, deployment, true)
-    view.setUint16(at + 7, model, true)
-    view.setUint32(at + 9, record.version, true)
-    bytes[at + 13] = roles.indexOf(record.role)
-    at += 14
-    known.push({ model: record.model, version: record.version, role: record.role, number })
-    return number
+  function defineGroup({ project, deployment, model, version, role }: PredictionRecord): GroupNumber {
+    const parts = [ofText(project), ofText(deployment), ofText(model)]
+    const number = count++
+    out.reserve(14)
+    out.u8(entryKind.group)
+    out.u16(number)
+    for (const part of parts) out.u16(part)
+    out.u32(version)
+    out.u8(roles.indexOf(role))
+    return { model, version, role, number }
   }
 
   return {
-    add(record) {
-      const { features } = record
-      checkSizes(record)
-      if (numbers > MAX_NUMBERS) restart()
-      const group = groupOf(record)
-      const actor = numberOf(record.actor)
-      const source = numberOf(record.source)
-      reserve(RECORD_FIXED_BYTES + record.recordId.length * 3 + features.length * 4)
-      bytes[at] = entryKind.record
-      view.setUint16(at + 1, group, true)
-      view.setUint16(at + 3, actor, true)
-      view.setUint16(at + 5, source, true)
-      view.setFloat64(at + 7, record.atMs, true)
-      view.setFloat64(at + 15, record.score, true)
-      view.setFloat64(at + 23, record.prediction, true)
-      view.setUint32(at + 31, record.otherVersion, true)
-      view.setFloat64(at + 35, record.otherScore, true)
-      view.setUint32(at + 43, record.latencyUs, true)
-      view.setUint16(at + 47, features.length, true)
-      at += 49
-      writeText(record.recordId)
-      for (let i = 0; i < features.length; i++, at += 4) view.setFloat32(at, features[i]!, true)
-      rows++
-      return at
-    },
-    take(nowMs) {
-      if (rows === 0) return undefined
-      bytes[0] = frameKind.predictions
-      view.setFloat64(1, nowMs, true)
-      const frame = bytes.subarray(0, at)
-      at = FRAME_HEADER_BYTES
-      rows = 0
-      return frame
-    },
     restart,
-    rows: () => rows,
+    startAfreshWhenFull() {
+      if (count > MAX_NUMBERS) restart()
+    },
+    ofText,
+    ofGroup(record: PredictionRecord): number {
+      const known = groupsOf(record.project, record.deployment)
+      for (const group of known) {
+        if (group.version === record.version && group.role === record.role && group.model === record.model) return group.number
+      }
+      const group = defineGroup(record)
+      known.push(group)
+      return group.number
+    },
   }
 }
 
@@ -164,8 +204,16 @@ function checkSizes(record: PredictionRecord): void {
       throw new AppError('too_large', `the id, actor and source of a prediction hold at most ${MAX_TEXT_LENGTH} characters`)
 }
 
-/** The frame of labels of one deployment. */
-export function labelFrameFrom(project: string, deployment: string, labels: readonly LabelRecord[], nowMs: number): Uint8Array {
+/** The frames of labels of one deployment. */
+export function labelFramesFrom(project: string, deployment: string, labels: readonly LabelRecord[], nowMs: number): Uint8Array[] {
+  const frames: Uint8Array[] = []
+  for (let from = 0; from < labels.length; from += LABELS_PER_FRAME) {
+    frames.push(labelFrameFrom(project, deployment, labels.slice(from, from + LABELS_PER_FRAME), nowMs))
+  }
+  return frames
+}
+
+function labelFrameFrom(project: string, deployment: string, labels: readonly LabelRecord[], nowMs: number): Uint8Array {
   let room = FRAME_HEADER_BYTES + 8 + (project.length + deployment.length) * 3
   for (const label of labels) room += 28 + (label.recordId.length + label.source.length) * 3
   const bytes = Buffer.allocUnsafe(room)

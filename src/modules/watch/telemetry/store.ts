@@ -59,17 +59,24 @@ const inWindow = `project = {project:String} AND deployment = {deployment:String
 const record = `record_id, toUnixTimestamp64Milli(at) AS at_ms, model, version, role, actor, source, features, score, prediction, other_version, other_score, latency_us`
 const quantiles = 'quantilesTDigest(0.5, 0.95, 0.99)(latency_us) AS latency'
 
-/** The newest label of each record that `records` (a subquery or an array) names: what was received last counts. */
-const newestLabels = (records: string) => `SELECT record_id, 1 AS is_labelled,
-    argMax(label, (received_at, segment, ordinal)) AS label,
-    argMax(source, (received_at, segment, ordinal)) AS label_source,
-    toUnixTimestamp64Milli(max(received_at)) AS received_ms
-  FROM labels WHERE project = {project:String} AND deployment = {deployment:String} AND record_id IN ${records} GROUP BY record_id`
+/** The newest label of each record that meets `condition`: what was received last counts, then what is later in the stream. */
+export const newestLabels = (
+  condition: string,
+) => `SELECT record_id, 1 AS is_labelled, label, source AS label_source, received_at AS label_received_at
+  FROM labels WHERE project = {project:String} AND deployment = {deployment:String} AND ${condition}
+  ORDER BY record_id, received_at DESC, segment DESC, ordinal DESC LIMIT 1 BY record_id`
 
-const newestLabelsInWindow = newestLabels(`(SELECT record_id FROM inference_records WHERE ${inWindow})`)
+/** Hashes keep the set small; the join settles what they cannot tell apart. */
+const newestLabelsInWindow = newestLabels(
+  `cityHash64(record_id) IN (SELECT cityHash64(record_id) FROM inference_records WHERE ${inWindow})`,
+)
 
 /** The telemetry module's SQL. Every query names the project; every value is a parameter. */
 export function createTelemetryStore(columns: Columns) {
+  return { ...recordQueries(columns), ...trafficQueries(columns) }
+}
+
+function recordQueries(columns: Columns) {
   return {
     async insert(segment: Segment): Promise<void> {
       for (const [part, block] of recordBlocksFrom(segment).entries()) {
@@ -88,9 +95,17 @@ export function createTelemetryStore(columns: Columns) {
     },
 
     labelsOf(project: string, deployment: string, recordIds: readonly string[]) {
-      return columns.query<LabelRow>(newestLabels('{recordIds:Array(String)}'), { project, deployment, recordIds })
+      return columns.query<LabelRow>(
+        `SELECT record_id, label, label_source, toUnixTimestamp64Milli(label_received_at) AS received_ms
+         FROM (${newestLabels('record_id IN {recordIds:Array(String)}')})`,
+        { project, deployment, recordIds },
+      )
     },
+  }
+}
 
+function trafficQueries(columns: Columns) {
+  return {
     traffic(project: string, deployment: string | undefined, fromMs: number, toMs: number) {
       const one = deployment === undefined ? '' : 'AND deployment = {deployment:String}'
       return columns.query<TrafficRow>(

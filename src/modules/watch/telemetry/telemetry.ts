@@ -3,12 +3,12 @@ import { AppError } from '../../../contract/errors.ts'
 import type { InferenceRecord, TrafficPoint, TrafficSummary, telemetry } from '../../../contract/telemetry.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Columns } from '../../../infra/columns/columns.ts'
-import { dropDaysBefore } from '../../../infra/columns/retention.ts'
+import { createPrune } from '../../../infra/columns/retention.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { Spool } from '../../../infra/spool.ts'
 import { type LabelledRow, type LabelledRowsRequest, labelledRows } from './labelled-rows.ts'
 import { createPump, type Pump, type PumpHealth } from './pump.ts'
-import { createRecorder, FULL_BATCH_BYTES, LABELS_PER_FRAME, labelFrameFrom } from './recorder.ts'
+import { createRecorder, FULL_BATCH_BYTES, labelFramesFrom } from './recorder.ts'
 import type { LabelRecord, PredictionRecord, Segment, SegmentConsumer } from './segment.ts'
 import {
   type ActorShare,
@@ -61,8 +61,6 @@ export type Telemetry = Verbs<typeof telemetry> & {
 
 const RECORDS_PER_PASS = 4_096
 const RETENTION_DAYS = 30
-const DAY_MS = 86_400_000
-const PRUNE_EVERY_MS = 3_600_000
 const ACTORS = 1_000
 
 export function createTelemetry(deps: TelemetryDeps): Telemetry {
@@ -80,8 +78,8 @@ export function createTelemetry(deps: TelemetryDeps): Telemetry {
 /** The way in: the recorder, the spool and the pump behind it. */
 function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DAYS }: TelemetryDeps, store: TelemetryStore) {
   const recorder = createRecorder()
+  const prune = createPrune({ columns, clock, log, table: 'inference_records', retentionDays })
   let sinceRotation = 0
-  let prunedMs = Number.NEGATIVE_INFINITY
   let pump: Pump | undefined
 
   function append(frames: readonly Uint8Array[]) {
@@ -114,10 +112,7 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
 
   async function insert(segment: Segment) {
     await store.insert(segment)
-    if (clock.now() - prunedMs < PRUNE_EVERY_MS) return
-    prunedMs = clock.now()
-    const days = await dropDaysBefore(columns, 'inference_records', clock.now() - retentionDays * DAY_MS)
-    if (days.length > 0) log.info('telemetry.days_dropped', { days })
+    await prune()
   }
 
   function running(): Pump {
@@ -133,12 +128,7 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
     async recordLabels(project: string, deployment: string, labels: readonly LabelRecord[]) {
       if (labels.length === 0) return
       flush()
-      const nowMs = clock.now()
-      const frames: Uint8Array[] = []
-      for (let from = 0; from < labels.length; from += LABELS_PER_FRAME) {
-        frames.push(labelFrameFrom(project, deployment, labels.slice(from, from + LABELS_PER_FRAME), nowMs))
-      }
-      append(frames)
+      append(labelFramesFrom(project, deployment, labels, clock.now()))
       await spool.sync()
     },
     start(consumers: readonly SegmentConsumer[]) {

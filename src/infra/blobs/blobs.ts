@@ -1,0 +1,42 @@
+import type { Log } from '../log.ts'
+import { createDiskBlobs } from './disk-blobs.ts'
+import { createS3Blobs, type S3Credentials } from './s3-blobs.ts'
+
+export type PutOptions = {
+  /** Refuse content that is not this (hex SHA-256). */
+  readonly expectedDigest?: string
+  readonly maxBytes?: number
+}
+export type Blob = { readonly digest: string; readonly sizeBytes: number }
+
+/** Content under its own SHA-256. What has a digest never changes; what is read is checked against it. */
+export type Blobs = {
+  /**
+   * Stores a stream; the same content twice is stored once. Resolves when it is durable. Throws `too_large`, `invalid`
+   * (another digest than expected), `storage_full`, and what the stream throws; then nothing is left behind.
+   */
+  put(stream: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<Blob>
+  /** Reads a blob. Throws `not_found`; a corrupt blob makes the stream throw `internal` before its end is given out. */
+  get(digest: string): Promise<{ readonly sizeBytes: number; readonly stream: AsyncIterable<Uint8Array> }>
+  has(digest: string): Promise<boolean>
+  /** A local file with the verified content, for what can only read files. Throws as `get` does. Not to be written to. */
+  path(digest: string): Promise<string>
+  /** Removes a blob; one that is not there is no error. */
+  delete(digest: string): Promise<void>
+  list(): AsyncIterable<Blob>
+}
+
+export type BlobsOptions = {
+  /** `s3://bucket/prefix?endpoint=http://host:port&region=name`; without it blobs lie on the disk. */
+  readonly url?: string
+  readonly credentials?: S3Credentials
+  /** Where blobs lie, or where those of S3 are cached. */
+  readonly folder: string
+  readonly log: Log
+  readonly maxCacheBytes?: number
+}
+
+/** Opens the blob store the settings name. Throws `invalid` when the address is not one. */
+export async function createBlobs(options: BlobsOptions): Promise<Blobs> {
+  return options.url === undefined ? createDiskBlobs(options.folder) : createS3Blobs({ ...options, url: options.url })
+}
