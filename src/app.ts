@@ -59,7 +59,9 @@ export type App = Awaited<ReturnType<typeof createApp>>
  */
 export async function createApp(infra: Infra) {
   const { config, sql, blobs, columns, spool, clock, ids, log, bus, jobs } = infra
-  const anchor = config.sqlUrl ? noAnchor : createFileAnchor(path.join(config.data, 'ledger.head'), (error) => log.error('ledger.anchor_failed', { error }))
+  const anchor = config.sqlUrl
+    ? noAnchor
+    : createFileAnchor(path.join(config.data, 'ledger.head'), (error) => log.error('ledger.anchor_failed', { error }))
   const ledger = createLedger({ sql, store: createLedgerStore(sql), clock, anchor, audited })
   const access = createAccess({ sql, clock, ids, ledger, bus })
   const documents = createDocuments({ sql, clock, ledger, bus, rules: { Alert: checkAlert, Loop: checkLoop } })
@@ -88,16 +90,51 @@ export async function createApp(infra: Infra) {
   const gates = createGates({ sql, clock, ids, ledger, bus, blobs, documents, registry, runtimes, telemetry, quarantine })
   const folder = path.join(config.data, 'trainings')
   const { childEnvironment: environment, serverUrl } = infra
-  const retraining = createRetraining({ sql, clock, ids, jobs, ledger, bus, blobs, documents, registry, telemetry, quarantine, access, folder, serverUrl, environment })
+  const retraining = createRetraining({
+    sql,
+    clock,
+    ids,
+    jobs,
+    ledger,
+    bus,
+    blobs,
+    documents,
+    registry,
+    telemetry,
+    quarantine,
+    access,
+    folder,
+    serverUrl,
+    environment,
+  })
   const incidents = createIncidents({ sql, clock, ids, ledger, bus })
   const loops = createLoops({ sql, clock, ids, ledger, bus, documents, rollouts })
   const triage = createTriage({ telemetry, drift, documents, quarantine })
   const activity = createActivity({ bus })
 
   freezeReference({ bus, registry, runtimes, blobs, drift, documents })
-  const loop = closeTheLoop({ sql, bus, jobs, clock, log, documents, drift, triage, quarantine, retraining, gates, rollouts, incidents, loops })
+  const loop = closeTheLoop({
+    sql,
+    bus,
+    jobs,
+    clock,
+    log,
+    documents,
+    drift,
+    triage,
+    quarantine,
+    retraining,
+    gates,
+    rollouts,
+    incidents,
+    loops,
+  })
 
-  const options: BindOptions = { bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes, checkReplies: infra.checkReplies }
+  const options: BindOptions = {
+    bodyLimitBytes: config.bodyLimitBytes,
+    uploadLimitBytes: config.uploadLimitBytes,
+    checkReplies: infra.checkReplies,
+  }
   const http = createHttp({
     routes: [
       ...bind(operations.access, access, options),

@@ -24,7 +24,9 @@ async function serve(): Promise<void> {
   await leaveKey(app, config, url)
   const { token } = await app.access.createSignIn({ role: 'admin' }, local)
   log.info('serve.listening', { url, first })
-  process.stdout.write(`\n  Setpoint is at ${url}\n  Open the console: ${url}/sign-in#${token}\n  (the link works once, for 10 minutes; "setpoint access create-sign-in" makes another)\n\n`)
+  process.stdout.write(
+    `\n  Setpoint is at ${url}\n  Open the console: ${url}/sign-in#${token}\n  (the link works once, for 10 minutes; "setpoint access create-sign-in" makes another)\n\n`,
+  )
 
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -50,7 +52,8 @@ const local: Caller = { id: 'local', project: 'default', scopes: new Set(['admin
 async function leaveKey(app: Awaited<ReturnType<typeof createApp>>, config: Config, url: string): Promise<void> {
   const file = path.join(config.data, 'local.json')
   const kept = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as { token?: string }) : {}
-  const token = kept.token ?? (await app.access.issueKey('default', 'local', 'admin', LOCAL_KEY_MS, 'the command line on this machine')).secret
+  const token =
+    kept.token ?? (await app.access.issueKey('default', 'local', 'admin', LOCAL_KEY_MS, 'the command line on this machine')).secret
   fs.writeFileSync(`${file}.new`, JSON.stringify({ url, token }), { mode: 0o600 })
   fs.renameSync(`${file}.new`, file)
 }

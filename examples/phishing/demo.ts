@@ -35,7 +35,16 @@ const CONTROL_SPEED_UP = 2
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 async function demo(): Promise<void> {
-  const { values } = parseArgs({ options: { seed: { type: 'string', default: '1' }, rate: { type: 'string', default: '2300' }, data: { type: 'string' }, json: { type: 'boolean' }, keep: { type: 'boolean' }, help: { type: 'boolean' } } })
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: '1' },
+      rate: { type: 'string', default: '2300' },
+      data: { type: 'string' },
+      json: { type: 'boolean' },
+      keep: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  })
   if (values.help) return void process.stdout.write(HELP)
   const [seed, rate] = [Number(values.seed), Number(values.rate)]
   if (!Number.isFinite(seed) || !(rate > 0)) throw new Error(`--seed and --rate take numbers\n\n${HELP}`)
@@ -61,7 +70,14 @@ async function demo(): Promise<void> {
   }
 }
 
-type Setting = { server: Awaited<ReturnType<typeof startServer>>; data: string; seed: number; rate: number; startedMs: number; status: ReturnType<typeof createStatus> }
+type Setting = {
+  server: Awaited<ReturnType<typeof startServer>>
+  data: string
+  seed: number
+  rate: number
+  startedMs: number
+  status: ReturnType<typeof createStatus>
+}
 
 async function play({ server, data, seed, rate, startedMs, status }: Setting): Promise<Report> {
   const client = createClient({ url: server.url, token: server.token })
@@ -73,14 +89,24 @@ async function play({ server, data, seed, rate, startedMs, status }: Setting): P
   await apply(client, declared)
   await untilWatched(client, 'phishing', () => pause(100))
 
-  const traffic = startTraffic({ url: server.url, token: server.token, deployment: 'phishing', world: createWorld(seed), ratePerSecond: rate, prefix: 'page', labelDelayMs: LABEL_DELAY_MS, labelled: LABELLED })
+  const traffic = startTraffic({
+    url: server.url,
+    token: server.token,
+    deployment: 'phishing',
+    world: createWorld(seed),
+    ratePerSecond: rate,
+    prefix: 'page',
+    labelDelayMs: LABEL_DELAY_MS,
+    labelled: LABELLED,
+  })
   const calmUntil = Date.now() + CALM_MS
   while (Date.now() < calmUntil) {
     await pause(200)
     status.show(traffic, { phase: 'calm', f1: null, step: 'watching' })
   }
   const acts: Act[] = []
-  for (const phase of ['evasion', 'poison', 'season'] as const) acts.push(await playAct(client, traffic, phase, ACT_LIMIT_MS, (line) => status.show(traffic, line)))
+  for (const phase of ['evasion', 'poison', 'season'] as const)
+    acts.push(await playAct(client, traffic, phase, ACT_LIMIT_MS, (line) => status.show(traffic, line)))
   await traffic.stop()
   status.say(`the control: ${traffic.sent} calm requests to the first model, at ${rate * CONTROL_SPEED_UP} a second`)
   const control = await playControl({ server, seed, rows: traffic.sent, rate: rate * CONTROL_SPEED_UP, status, dataset, data })
@@ -89,18 +115,45 @@ async function play({ server, data, seed, rate, startedMs, status }: Setting): P
   const verified = await client.call(ledger.verify, {})
   const stored = await storedCount(client, 'phishing', startedMs)
   const versions = await client.call(registry.listVersions, { model: 'phishing' })
-  return reportFrom({ seed, rate, traffic, acts, control, verified, stored, versions: versions.length, wallSeconds: (Date.now() - startedMs) / 1_000 })
+  return reportFrom({
+    seed,
+    rate,
+    traffic,
+    acts,
+    control,
+    verified,
+    stored,
+    versions: versions.length,
+    wallSeconds: (Date.now() - startedMs) / 1_000,
+  })
 }
 
 type ControlSetting = Pick<Setting, 'server' | 'seed' | 'rate' | 'status' | 'data'> & { rows: number; dataset: string }
 
 /** As many undrifted requests as the acts had, with the same model and monitor: every detection here is a false alarm. */
-async function playControl({ server, seed, rows, rate, status, dataset, data }: ControlSetting): Promise<{ requests: number; falseAlarms: number }> {
+async function playControl({
+  server,
+  seed,
+  rows,
+  rate,
+  status,
+  dataset,
+  data,
+}: ControlSetting): Promise<{ requests: number; falseAlarms: number }> {
   const client = createClient({ url: server.url, token: server.token })
   await trainFirst(server, 'control', dataset, path.join(data, 'control-training.log'))
   await apply(client, controlDocuments(readDocuments()))
   await untilWatched(client, 'control', () => pause(100))
-  const traffic = startTraffic({ url: server.url, token: server.token, deployment: 'control', world: createWorld(`control ${seed}`), ratePerSecond: rate, prefix: 'control', labelDelayMs: LABEL_DELAY_MS, labelled: LABELLED })
+  const traffic = startTraffic({
+    url: server.url,
+    token: server.token,
+    deployment: 'control',
+    world: createWorld(`control ${seed}`),
+    ratePerSecond: rate,
+    prefix: 'control',
+    labelDelayMs: LABEL_DELAY_MS,
+    labelled: LABELLED,
+  })
   while (traffic.sent < rows) {
     await pause(200)
     status.show(traffic, { phase: 'calm', f1: null, step: `control: ${Math.min(100, Math.round((traffic.sent / rows) * 100))} %` })

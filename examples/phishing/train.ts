@@ -9,6 +9,7 @@ import { onnxFrom, scoreRows, trainTrees } from './gbt.ts'
 // A trainer as Setpoint runs it: it finds its data and the server in the environment, and registers one version.
 
 const HELD_BACK = 0.2
+const HELD_BACK_OF_CURRENT = 0.4
 const SEED = 7
 
 const need = (name: string): string => {
@@ -57,16 +58,17 @@ function readTable(file: string): NumericTable {
 }
 
 /**
- * Holds back a fifth of the live rows, chosen by chance, as the new version’s reference: rows it never saw, from the
- * traffic it will meet. A snapshot without live rows gives a fifth of all.
+ * Holds back rows of the traffic as it is now, chosen by chance, as the new version’s reference: rows it never saw, from
+ * what it will meet. Data without such rows, as for the first version, gives a fifth of all.
  */
 function split(table: NumericTable, features: readonly string[]): { taught: Rows; heldBack: Rows } {
   const random = createRandom(SEED)
-  const live = table.columns[table.names.indexOf('live')]
-  const anyLive = live?.some((value) => value === 1) ?? false
+  const current = table.columns[table.names.indexOf('current')]
+  const anyCurrent = current?.some((value) => value === 1) ?? false
+  const share = anyCurrent ? HELD_BACK_OF_CURRENT : HELD_BACK
   const taught: number[] = []
   const heldBack: number[] = []
-  for (let row = 0; row < table.rows; row++) (random.next() < HELD_BACK && (!anyLive || live![row] === 1) ? heldBack : taught).push(row)
+  for (let row = 0; row < table.rows; row++) (random.next() < share && (!anyCurrent || current![row] === 1) ? heldBack : taught).push(row)
   return { taught: pick(table, features, taught), heldBack: pick(table, features, heldBack) }
 }
 
@@ -80,7 +82,8 @@ function pick(table: NumericTable, features: readonly string[], chosen: readonly
 
 function csvFrom(features: readonly string[], { values, labels }: Rows): string {
   let text = numericCsvHeader([...features, 'label'])
-  for (let row = 0; row < labels.length; row++) text += numericCsvLine([...values.subarray(row * features.length, (row + 1) * features.length), labels[row]!])
+  for (let row = 0; row < labels.length; row++)
+    text += numericCsvLine([...values.subarray(row * features.length, (row + 1) * features.length), labels[row]!])
   return text
 }
 

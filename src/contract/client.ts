@@ -29,7 +29,13 @@ export function createClient(connection: Connection): Client {
     if (connection.project) headers['x-setpoint-project'] = connection.project
     const { body, query } = bodyOf(endpoint, rest, headers)
     const send = connection.send ?? fetch
-    const init = { method: endpoint.method, headers, body, signal, ...(body instanceof ReadableStream ? { duplex: 'half' } : {}) } as RequestInit
+    const init = {
+      method: endpoint.method,
+      headers,
+      body,
+      signal,
+      ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
+    } as RequestInit
     const response = await send(`${connection.url}${path}${query}`, init).catch((error: unknown) => {
       if (signal?.aborted) throw error
       throw new AppError('unavailable', `no server answers at ${connection.url || 'this address'}; start one with "setpoint up"`, {}, error)
@@ -74,14 +80,17 @@ function bodyOf(endpoint: Endpoint, fields: Fields, headers: Record<string, stri
 
 function queryFrom(fields: Fields): string {
   const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) if (one !== undefined) query.append(name, String(one))
+  for (const [name, value] of Object.entries(fields))
+    for (const one of [value].flat()) if (one !== undefined) query.append(name, String(one))
   return query.size > 0 ? `?${query}` : ''
 }
 
 async function errorFrom(response: Response): Promise<AppError> {
   const text = await response.text()
   try {
-    const { error } = JSON.parse(text) as { error: { code: ErrorCode; message: string; details: Record<string, unknown>; requestId: string } }
+    const { error } = JSON.parse(text) as {
+      error: { code: ErrorCode; message: string; details: Record<string, unknown>; requestId: string }
+    }
     if (error.code in errorCodes) return new AppError(error.code, error.message, { ...error.details, requestId: error.requestId })
   } catch {
     // Not our envelope: a proxy answered, and its text is all there is to say.

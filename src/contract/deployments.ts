@@ -70,7 +70,7 @@ export const deployments = {
     scope: 'predict',
     input: z.strictObject({
       deployment: Name,
-      features: z.record(z.string(), z.number().nullable()).describe("every feature by name; null where it is not known"),
+      features: z.record(z.string(), z.number().nullable()).describe('every feature by name; null where it is not known'),
       id: z.string().min(1).max(128).optional().describe('the request id that a label will name; made when absent'),
       actor: z.string().max(128).default(''),
       source: z.string().max(128).default(''),

@@ -27,7 +27,15 @@ export const Training = z.object({
   state: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
   version: z.int().nullable(),
   snapshot: z
-    .object({ digest: Digest, rows: z.int(), referenceRows: z.int(), quarantinedRows: z.int(), fromMs: Instant, toMs: Instant })
+    .object({
+      digest: Digest,
+      rows: z.int(),
+      referenceRows: z.int(),
+      quarantinedRows: z.int(),
+      currentRows: z.int(),
+      fromMs: Instant,
+      toMs: Instant,
+    })
     .nullable(),
   /** Start of the rows held out from training: the gate’s newest window. */
   heldOutFromMs: Instant.nullable(),
@@ -50,6 +58,7 @@ export const retraining = {
       deployment: Name,
       fromMs: Instant.optional().describe('oldest row to learn from; everything kept when absent'),
       toMs: Instant.optional(),
+      changedAt: Instant.optional().describe('when the change began that this training answers: rows since then are marked as current'),
       loopRun: Id.optional(),
       key: z.string().max(200).optional().describe('the same key starts one training only'),
       reason: Reason,

@@ -50,7 +50,13 @@ export function closeTheLoop(deps: Deps): { start(): Promise<void> } {
   const { bus, jobs, clock, documents, drift, loops, sql } = deps
   /** However many events wake a run, it is looked at once in each stretch of time. */
   const wake = (project: string, run: string, runAtMs = clock.now()) =>
-    jobs.enqueue(sql, { kind: 'loops.advance', project, payload: { project, run }, runAtMs, key: `${run}/${Math.floor(runAtMs / LOOK_AGAIN_MS)}` })
+    jobs.enqueue(sql, {
+      kind: 'loops.advance',
+      project,
+      payload: { project, run },
+      runAtMs,
+      key: `${run}/${Math.floor(runAtMs / LOOK_AGAIN_MS)}`,
+    })
   const busy = new Set<string>()
 
   jobs.define('loops.advance', {
@@ -66,17 +72,38 @@ export function closeTheLoop(deps: Deps): { start(): Promise<void> } {
       }
     },
   })
-  jobs.define('loops.reconsider', { run: async ({ payload }) => await drift.reset((payload as { project: string }).project, (payload as { monitor: string }).monitor) })
+  jobs.define('loops.reconsider', {
+    run: async ({ payload }) => await drift.reset((payload as { project: string }).project, (payload as { monitor: string }).monitor),
+  })
 
   bus.on('drift.detected', 'loop', async (event) => {
-    const { detection, monitor, signal, at, top } = event.data as { detection: string; monitor: string; signal: 'features' | 'error'; at: number; top: string[] }
+    const { detection, monitor, signal, at, top } = event.data as {
+      detection: string
+      monitor: string
+      signal: 'features' | 'error'
+      at: number
+      top: string[]
+    }
     for (const { metadata, spec, project } of await documents.all('Loop', event.project)) {
       if (spec.monitor !== monitor || !spec.enabled) continue
       const summary = signal === 'error' ? 'the labelled error rose' : `the inputs moved: ${top.join(', ')}`
-      const run = await loops.begin(project, metadata.name, spec, { kind: signal === 'error' ? 'error' : 'drift', detection, at, summary }, `${metadata.name}/${detection}`)
+      const run = await loops.begin(
+        project,
+        metadata.name,
+        spec,
+        { kind: signal === 'error' ? 'error' : 'drift', detection, at, summary },
+        `${metadata.name}/${detection}`,
+      )
       if (run?.state === 'running') await wake(project, run.id)
       // What is refused for now may still hold later: the monitor looks afresh when the cool-down is over.
-      else if (run?.outcome === 'refused') await jobs.enqueue(sql, { kind: 'loops.reconsider', project, key: run.id, payload: { project, monitor }, runAtMs: clock.now() + spec.cooldownSeconds * 1_000 })
+      else if (run?.outcome === 'refused')
+        await jobs.enqueue(sql, {
+          kind: 'loops.reconsider',
+          project,
+          key: run.id,
+          payload: { project, monitor },
+          runAtMs: clock.now() + spec.cooldownSeconds * 1_000,
+        })
     }
   })
   const wakeRun = async ({ project, data }: BusEvent) => {
@@ -114,7 +141,8 @@ async function take(deps: Deps, run: KeptRun): Promise<StepResult> {
     const { spec } = await deps.documents.need('Loop', run.project, run.loop)
     return await steps[run.step](deps, { run, spec, caller, name: run.loop })
   } catch (error) {
-    if (error instanceof AppError && ['not_found', 'conflict', 'invalid', 'unsafe'].includes(error.code)) return { end: 'failed', summary: `step ${run.step} cannot be done: ${messageFrom(error)}` }
+    if (error instanceof AppError && ['not_found', 'conflict', 'invalid', 'unsafe'].includes(error.code))
+      return { end: 'failed', summary: `step ${run.step} cannot be done: ${messageFrom(error)}` }
     deps.log.warn('loop.step_failed', { run: run.id, step: run.step, error })
     throw error
   }
@@ -127,26 +155,57 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
 
   /** One alarm opens a ticket; a second signal, or a second alarm from new rows alone, is needed to act on it. */
   async corroborate({ drift, clock, incidents }, { run, spec, caller }) {
-    if (run.cause.kind === 'manual' || run.cause.kind === 'schedule') return { go: 'triage', summary: 'started by hand: no second signal is asked for' }
+    if (run.cause.kind === 'manual' || run.cause.kind === 'schedule')
+      return { go: 'triage', summary: 'started by hand: no second signal is asked for' }
     const seen = await drift.crossings(run.project, spec.monitor)
-    const incident = await incidents.openIncident({ deployment: run.deployment, title: `Drift: ${run.cause.summary}`.slice(0, 200), severity: 'ticket', loopRun: run.id, key: run.id, reason: run.cause.summary }, caller)
+    const incident = await incidents.openIncident(
+      {
+        deployment: run.deployment,
+        title: `Drift: ${run.cause.summary}`.slice(0, 200),
+        severity: 'ticket',
+        loopRun: run.id,
+        key: run.id,
+        reason: run.cause.summary,
+      },
+      caller,
+    )
     const patch = { incident: incident.id }
-    if (seen.features >= 2 || seen.error >= 2) return { go: 'triage', summary: 'confirmed by a second alarm from new rows only', evidence: { crossings: seen }, patch }
-    if (seen.features >= 1 && seen.error >= 1) return { go: 'triage', summary: 'confirmed by a second signal: inputs and labelled error', evidence: { crossings: seen }, patch }
-    if (clock.now() - run.startedAt > spec.corroborate.withinSeconds * 1_000) return { end: 'dismissed', summary: `no second signal within ${spec.corroborate.withinSeconds} s`, evidence: { crossings: seen }, patch }
+    if (seen.features >= 2 || seen.error >= 2)
+      return { go: 'triage', summary: 'confirmed by a second alarm from new rows only', evidence: { crossings: seen }, patch }
+    if (seen.features >= 1 && seen.error >= 1)
+      return { go: 'triage', summary: 'confirmed by a second signal: inputs and labelled error', evidence: { crossings: seen }, patch }
+    if (clock.now() - run.startedAt > spec.corroborate.withinSeconds * 1_000)
+      return {
+        end: 'dismissed',
+        summary: `no second signal within ${spec.corroborate.withinSeconds} s`,
+        evidence: { crossings: seen },
+        patch,
+      }
     return { wait: 'waiting for a second signal', patch }
   },
 
   /** Broken data shows in the rows alone; everything else is judged once enough labels are there. */
   async triage({ triage, drift, clock }, { run, spec }) {
     const detection = run.cause.detection === null ? undefined : await drift.getDetection(run.project, run.cause.detection)
-    const window = { project: run.project, spec, fromMs: run.cause.at, toMs: clock.now(), moved: (detection?.top ?? []).filter((stream) => stream.share >= 0.05).map((stream) => stream.stream) }
+    const window = {
+      project: run.project,
+      spec,
+      fromMs: run.cause.at,
+      toMs: clock.now(),
+      moved: (detection?.top ?? []).filter((stream) => stream.share >= 0.05).map((stream) => stream.stream),
+    }
     const labelled = await triage.countLabelled(window)
+    const waited = clock.now() - run.startedAt > spec.corroborate.withinSeconds * 1_000
+    const enough = labelled >= spec.corroborate.labelledRows || waited
+    const firstLook = run.steps.at(-1)!.summary === ''
+    if (!enough && !firstLook) return { wait: `waiting for labels: ${labelled} of ${spec.corroborate.labelledRows}` }
     const found = await triage.diagnose(window)
     if (!found) return { wait: 'waiting for the champion’s reference' }
-    const waited = clock.now() - run.startedAt > spec.corroborate.withinSeconds * 1_000
-    if (found.cause !== 'broken_data' && labelled < spec.corroborate.labelledRows && !waited) return { wait: `waiting for labels: ${labelled} of ${spec.corroborate.labelledRows}` }
-    const result = { summary: found.summary, evidence: { cause: found.cause, actors: found.actors, labelSources: found.labelSources, ...found.evidence } }
+    if (!enough && found.cause !== 'broken_data') return { wait: `waiting for labels: ${labelled} of ${spec.corroborate.labelledRows}` }
+    const result = {
+      summary: found.summary,
+      evidence: { cause: found.cause, actors: found.actors, labelSources: found.labelSources, ...found.evidence },
+    }
     switch (found.cause) {
       case 'no_loss':
         return run.cause.kind === 'manual' ? { go: 'retrain', ...result } : { end: 'dismissed', ...result }
@@ -167,18 +226,43 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
     const poisoned = cause === 'poisoned_labels'
     const scope = { fromMs, toMs: null, ...(poisoned ? { labelSources } : {}) }
     const reason = run.steps.find((step) => step.name === 'triage')!.summary
-    const window = await quarantine.addWindow({ deployment: run.deployment, scope, cause: poisoned ? 'attack' : 'broken_data', loopRun: run.id, reason }, caller)
+    const window = await quarantine.addWindow(
+      { deployment: run.deployment, scope, cause: poisoned ? 'attack' : 'broken_data', loopRun: run.id, reason },
+      caller,
+    )
     const what = poisoned ? `labels of ${labelSources.join(', ')}` : 'all rows'
-    return { end: 'quarantined', summary: `${what} since ${new Date(fromMs).toISOString()} are kept out of training; no retraining, because there is nothing right to learn`, evidence: { quarantine: window.id, scope }, patch: { quarantines: [window.id] } }
+    return {
+      end: 'quarantined',
+      summary: `${what} since ${new Date(fromMs).toISOString()} are kept out of training; no retraining, because there is nothing right to learn`,
+      evidence: { quarantine: window.id, scope },
+      patch: { quarantines: [window.id] },
+    }
   },
 
   async retrain({ retraining }, { run, spec, caller }) {
-    const training = await retraining.startTraining({ trainer: spec.trainer!, deployment: run.deployment, loopRun: run.id, key: `${run.id}/${run.attempts}`, reason: run.cause.summary }, caller)
+    const training = await retraining.startTraining(
+      {
+        trainer: spec.trainer!,
+        deployment: run.deployment,
+        changedAt: run.cause.at,
+        loopRun: run.id,
+        key: `${run.id}/${run.attempts}`,
+        reason: run.cause.summary,
+      },
+      caller,
+    )
     const patch = { training: training.id }
     const evidence = { training: training.id, snapshot: training.snapshot, attempt: run.attempts }
-    if (training.state === 'succeeded') return { go: 'gate', summary: `version ${training.version} trained on ${training.snapshot!.rows} live and ${training.snapshot!.referenceRows} reference rows; ${training.snapshot!.quarantinedRows} quarantined rows left out`, evidence, patch: { ...patch, challenger: training.version } }
+    if (training.state === 'succeeded')
+      return {
+        go: 'gate',
+        summary: `version ${training.version} trained on ${training.snapshot!.rows} live and ${training.snapshot!.referenceRows} reference rows; ${training.snapshot!.quarantinedRows} quarantined rows left out`,
+        evidence,
+        patch: { ...patch, challenger: training.version },
+      }
     if (training.state === 'queued' || training.state === 'running') return { wait: `training ${training.id} is ${training.state}`, patch }
-    if (run.attempts < spec.maxTrainings && training.state === 'failed') return { go: 'retrain', summary: `training failed: ${training.problem}; once more`, evidence, patch }
+    if (run.attempts < spec.maxTrainings && training.state === 'failed')
+      return { go: 'retrain', summary: `training failed: ${training.problem}; once more`, evidence, patch }
     return { end: 'failed', summary: `training ${training.state}: ${training.problem}`, evidence, patch }
   },
 
@@ -187,12 +271,29 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
     const training = await retraining.getTraining({ id: run.training! }, caller)
     const look = Math.floor((clock.now() - run.steps.at(-1)!.startedAt) / GATE_AGAIN_MS)
     const key = `${run.id}/${run.attempts}/${run.challenger}/${look}`
-    const verdict = await gates.evaluateGate({ gate: spec.gate!, deployment: run.deployment, challenger: run.challenger!, fromMs: training.heldOutFromMs!, toMs: clock.now(), key }, caller)
+    const verdict = await gates.evaluateGate(
+      {
+        gate: spec.gate!,
+        deployment: run.deployment,
+        challenger: run.challenger!,
+        fromMs: training.heldOutFromMs!,
+        toMs: clock.now(),
+        key,
+      },
+      caller,
+    )
     const patch = { verdict: verdict.id }
     const evidence = { verdict: verdict.id, checks: verdict.checks }
     if (verdict.verdict === 'pass') return { go: 'approve', summary: verdict.reason, evidence, patch }
-    if (verdict.verdict === 'insufficient_data' && clock.now() - run.steps.at(-1)!.startedAt < spec.corroborate.withinSeconds * 1_000) return { wait: `waiting for labels: ${verdict.reason}`, patch }
-    if (run.attempts < spec.maxTrainings) return { go: 'retrain', summary: `version ${run.challenger} refused (${verdict.reason}); once more with the labels since`, evidence, patch }
+    if (verdict.verdict === 'insufficient_data' && clock.now() - run.steps.at(-1)!.startedAt < spec.corroborate.withinSeconds * 1_000)
+      return { wait: `waiting for labels: ${verdict.reason}`, patch }
+    if (run.attempts < spec.maxTrainings)
+      return {
+        go: 'retrain',
+        summary: `version ${run.challenger} refused (${verdict.reason}); once more with the labels since`,
+        evidence,
+        patch,
+      }
     return { end: 'refused', summary: `version ${run.challenger} refused: ${verdict.reason}`, evidence, patch }
   },
 
@@ -204,7 +305,17 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
 
   async shadow({ rollouts }, { run, spec, caller }) {
     const promotion = spec.approval === 'before_promotion' ? 'by_hand' : spec.rollout!.promotion
-    const rollout = await rollouts.startRollout({ deployment: run.deployment, challenger: run.challenger!, plan: { ...spec.rollout!, promotion }, loopRun: run.id, key: `${run.id}/${run.challenger}`, reason: run.cause.summary }, caller)
+    const rollout = await rollouts.startRollout(
+      {
+        deployment: run.deployment,
+        challenger: run.challenger!,
+        plan: { ...spec.rollout!, promotion },
+        loopRun: run.id,
+        key: `${run.id}/${run.challenger}`,
+        reason: run.cause.summary,
+      },
+      caller,
+    )
     const patch = { rollout: rollout.id }
     const evidence = { rollout: rollout.id, shadow: rollout.shadow }
     if (rollout.state === 'shadow') return { wait: `in shadow: ${rollout.shadow?.rows ?? 0} paired labelled rows`, patch }
@@ -217,8 +328,10 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
     const evidence = { rollout: rollout.id, canary: rollout.canary }
     if (rollout.state === 'promoted') return { go: 'close', summary: rollout.verdict!, evidence }
     if (rollout.state === 'rolled_back') return { end: 'rolled_back', summary: rollout.verdict!, evidence }
-    if (rollout.state !== 'won') return { wait: `serving ${rollout.plan.canary.percent} % of requests: ${rollout.canary?.rows ?? 0} paired labelled rows` }
-    if (!run.approvals.includes('canary')) return { wait: `version ${run.challenger} won its canary and waits for approval`, approval: true }
+    if (rollout.state !== 'won')
+      return { wait: `serving ${rollout.plan.canary.percent} % of requests: ${rollout.canary?.rows ?? 0} paired labelled rows` }
+    if (!run.approvals.includes('canary'))
+      return { wait: `version ${run.challenger} won its canary and waits for approval`, approval: true }
     await rollouts.promoteChallenger({ id: rollout.id, reason: run.steps.at(-1)!.summary }, caller)
     return { wait: 'promoting' }
   },
@@ -231,7 +344,16 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
 /** Leaves nothing behind that the run opened: its incident is closed, and the monitor watches afresh where the cause was dealt with. */
 async function settle({ incidents, drift, documents }: Deps, run: KeptRun, outcome: string, summary: string): Promise<void> {
   const caller: Caller = { id: `loop/${run.loop}`, project: run.project, scopes: new Set(['write']), requestId: run.id }
-  if (run.incident) await incidents.closeIncident({ id: run.incident, cause: run.steps.find((step) => step.name === 'triage')?.summary || run.cause.summary, resolution: `${outcome}: ${summary}`.slice(0, 2_000), reason: `loop run ${run.id} ended` }, caller)
+  if (run.incident)
+    await incidents.closeIncident(
+      {
+        id: run.incident,
+        cause: run.steps.find((step) => step.name === 'triage')?.summary || run.cause.summary,
+        resolution: `${outcome}: ${summary}`.slice(0, 2_000),
+        reason: `loop run ${run.id} ended`,
+      },
+      caller,
+    )
   const cause = run.steps.find((step) => step.name === 'triage')?.evidence.cause
   const loop = await documents.find('Loop', run.project, run.loop)
   const stillThere = outcome === 'dismissed' || cause === 'broken_data'

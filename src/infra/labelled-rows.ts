@@ -1,6 +1,6 @@
-import type { Blobs } from './blobs/index.ts'
-import { createNumericCsvReader } from '../lib/numeric-csv.ts'
 import { AppError, messageFrom } from '../contract/errors.ts'
+import { createNumericCsvReader } from '../lib/numeric-csv.ts'
+import type { Blobs } from './blobs/blobs.ts'
 
 /** Labelled rows, row by row in one matrix. */
 export type LabelledMatrix = { readonly values: Float32Array; readonly labels: Float32Array; readonly rows: number }
@@ -10,7 +10,8 @@ export async function readReference(blobs: Blobs, digest: string, features: read
   const table = await readTable(blobs, digest)
   const positions = [...features, 'label'].map((name) => table.names.indexOf(name))
   const absent = positions.indexOf(-1)
-  if (absent >= 0) throw new AppError('invalid', `the reference rows ${digest.slice(0, 12)}… have no column ${[...features, 'label'][absent]}`)
+  if (absent >= 0)
+    throw new AppError('invalid', `the reference rows ${digest.slice(0, 12)}… have no column ${[...features, 'label'][absent]}`)
   const width = features.length
   const values = new Float32Array(table.rows * width)
   for (let i = 0; i < width; i++) {
@@ -28,7 +29,8 @@ async function readTable(blobs: Blobs, digest: string) {
     for await (const chunk of stream) reader.push(decoder.decode(chunk, { stream: true }))
     return reader.end()
   } catch (error) {
-    if (error instanceof RangeError) throw new AppError('invalid', `the reference rows ${digest.slice(0, 12)}… cannot be read: ${messageFrom(error)}`, {}, error)
+    if (error instanceof RangeError)
+      throw new AppError('invalid', `the reference rows ${digest.slice(0, 12)}… cannot be read: ${messageFrom(error)}`, {}, error)
     throw error
   }
 }

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { createBlobs } from './blobs/index.ts'
+import { createBlobs } from './blobs/blobs.ts'
 import { type Bus, createBus } from './bus/index.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { createColumns } from './columns/columns.ts'
@@ -28,6 +28,10 @@ export type Outside = {
   readonly inMemory?: boolean
 }
 
+function s3Credentials({ s3AccessKeyId, s3SecretAccessKey }: Config) {
+  return s3AccessKeyId && s3SecretAccessKey ? { accessKeyId: s3AccessKeyId, secretAccessKey: s3SecretAccessKey } : undefined
+}
+
 export type Infra = Awaited<ReturnType<typeof openInfra>>
 
 /**
@@ -46,13 +50,42 @@ export async function openInfra(config: Config, outside: Outside) {
     for (const part of opened.reverse()) await part.close()
   }
   try {
-    const sql = keep(await createSql({ url: config.sqlUrl, file: outside.inMemory ? undefined : path.join(config.data, 'setpoint.db'), migrations: path.join(root, 'migrations/sql'), log, clock, random }))
-    const columns = keep(
-      await createColumns({ url: config.columnsUrl, folder: path.join(config.data, 'columns'), migrations: path.join(root, 'migrations/columns'), log, clock, limits: { memoryBytes: config.columnsMemoryBytes } }),
+    const sql = keep(
+      await createSql({
+        url: config.sqlUrl,
+        file: outside.inMemory ? undefined : path.join(config.data, 'setpoint.db'),
+        migrations: path.join(root, 'migrations/sql'),
+        log,
+        clock,
+        random,
+      }),
     )
-    const blobs = await createBlobs({ url: config.blobsUrl, folder: path.join(config.data, 'blobs'), credentials: { accessKeyId: config.s3AccessKeyId, secretAccessKey: config.s3SecretAccessKey } })
+    const columns = keep(
+      await createColumns({
+        url: config.columnsUrl,
+        folder: path.join(config.data, 'columns'),
+        migrations: path.join(root, 'migrations/columns'),
+        log,
+        clock,
+        limits: { memoryBytes: config.columnsMemoryBytes },
+      }),
+    )
+    const blobs = await createBlobs({
+      url: config.blobsUrl,
+      folder: path.join(config.data, 'blobs'),
+      credentials: s3Credentials(config),
+      log,
+    })
     const spool = keep(
-      createSpool({ folder: path.join(config.data, 'spool'), node: config.node, log, clock, maxSegmentBytes: SEGMENT_BYTES, maxTotalBytes: config.spoolLimitBytes, fsyncEveryMs: FSYNC_EVERY_MS }),
+      createSpool({
+        folder: path.join(config.data, 'spool'),
+        node: config.node,
+        log,
+        clock,
+        maxSegmentBytes: SEGMENT_BYTES,
+        maxTotalBytes: config.spoolLimitBytes,
+        fsyncEveryMs: FSYNC_EVERY_MS,
+      }),
     )
     const jobs = createJobs({ sql, clock, ids, random, log, concurrency: JOBS_AT_ONCE })
     const bus: Bus = createBus({ sql, clock, ids, log, jobs, url: config.busUrl })

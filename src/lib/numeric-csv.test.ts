@@ -10,12 +10,24 @@ function read(...pieces: string[]) {
 
 test('what is written is read back, missing values and pieces cut anywhere included', () => {
   const text = numericCsvHeader(['a', 'b']) + numericCsvLine([1.5, Number.NaN]) + numericCsvLine([-2e-7, 3])
-  const expected = { names: ['a', 'b'], columns: [[1.5, -2e-7], [Number.NaN, 3]] }
+  const expected = {
+    names: ['a', 'b'],
+    columns: [
+      [1.5, -2e-7],
+      [Number.NaN, 3],
+    ],
+  }
   for (let cut = 0; cut < text.length; cut++) expect(read(text.slice(0, cut), text.slice(cut))).toEqual(expected)
 })
 
 test('lines of other systems and a missing last line break are read', () => {
-  expect(read('a,b\r\n1,2\r\n3,4')).toEqual({ names: ['a', 'b'], columns: [[1, 3], [2, 4]] })
+  expect(read('a,b\r\n1,2\r\n3,4')).toEqual({
+    names: ['a', 'b'],
+    columns: [
+      [1, 3],
+      [2, 4],
+    ],
+  })
 })
 
 test('more rows than the first buffer holds', () => {

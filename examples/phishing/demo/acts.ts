@@ -34,7 +34,9 @@ export async function playAct(client: Client, traffic: Traffic, phase: Phase, li
     await pause(LOOK_EVERY_MS)
     const f1 = f1Of(traffic.recent(F1_WINDOW))
     if (f1 !== null && traffic.sent - sentBefore > F1_WINDOW) worst = Math.min(worst, f1)
-    detection ??= (await client.call(drift.listDetections, { deployment: 'phishing', limit: 20 })).filter((found) => found.storedAt >= startedMs).at(-1)
+    detection ??= (await client.call(drift.listDetections, { deployment: 'phishing', limit: 20 }))
+      .filter((found) => found.storedAt >= startedMs)
+      .at(-1)
     const runs = await runsSince(client, startedMs)
     const open = runs.find((run) => run.state !== 'ended')
     progress({ phase, f1, step: open ? `${open.step}: ${open.steps.at(-1)!.summary}` : (runs[0]?.outcome ?? 'watching') })
@@ -42,7 +44,8 @@ export async function playAct(client: Client, traffic: Traffic, phase: Phase, li
     else answeredMs = null
     if ((answeredMs !== null && Date.now() - answeredMs > SETTLE_MS) || Date.now() - startedMs > limitMs) break
   }
-  if (detection) delayRows = Math.round(((detection.storedAt - startedMs) / 1_000) * (traffic.sent - sentBefore) / ((Date.now() - startedMs) / 1_000))
+  if (detection)
+    delayRows = Math.round((((detection.storedAt - startedMs) / 1_000) * (traffic.sent - sentBefore)) / ((Date.now() - startedMs) / 1_000))
   return {
     phase,
     f1: { before, worst, after: f1Of(traffic.recent(F1_WINDOW)) ?? 0 },
@@ -54,7 +57,13 @@ export async function playAct(client: Client, traffic: Traffic, phase: Phase, li
 
 /** A run that did something about the change, as against one that found nothing or had to rest. */
 function isAnswer(run: LoopRun): boolean {
-  return run.outcome === 'promoted' || run.outcome === 'quarantined' || run.outcome === 'rolled_back' || (run.outcome === 'refused' && run.training !== null) || run.outcome === 'failed'
+  return (
+    run.outcome === 'promoted' ||
+    run.outcome === 'quarantined' ||
+    run.outcome === 'rolled_back' ||
+    (run.outcome === 'refused' && run.training !== null) ||
+    run.outcome === 'failed'
+  )
 }
 
 async function runsSince(client: Client, sinceMs: number): Promise<LoopRun[]> {

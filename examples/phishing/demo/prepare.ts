@@ -24,7 +24,15 @@ export async function trainFirst(server: Server, model: string, dataset: string,
   const log = fs.openSync(logFile, 'a')
   const child = spawn(process.execPath, [path.join(root, 'examples/phishing/train.ts')], {
     cwd: root,
-    env: { ...process.env, SETPOINT_URL: server.url, SETPOINT_TOKEN: server.token, SETPOINT_DATASET: dataset, SETPOINT_FEATURES: featureNames.join(','), SETPOINT_MODEL: model, SETPOINT_ALIAS: 'champion' },
+    env: {
+      ...process.env,
+      SETPOINT_URL: server.url,
+      SETPOINT_TOKEN: server.token,
+      SETPOINT_DATASET: dataset,
+      SETPOINT_FEATURES: featureNames.join(','),
+      SETPOINT_MODEL: model,
+      SETPOINT_ALIAS: 'champion',
+    },
     stdio: ['ignore', log, log],
   })
   fs.closeSync(log)
@@ -37,14 +45,20 @@ type Manifest = { kind: string; metadata: { name: string }; spec: Record<string,
 /** The documents of this example’s folder. */
 export function readDocuments(): Manifest[] {
   const folder = path.join(root, 'examples/phishing/setpoint')
-  return fs.readdirSync(folder).flatMap((file) => parseAllDocuments(fs.readFileSync(path.join(folder, file), 'utf8')).map((document) => document.toJS() as Manifest))
+  return fs
+    .readdirSync(folder)
+    .flatMap((file) => parseAllDocuments(fs.readFileSync(path.join(folder, file), 'utf8')).map((document) => document.toJS() as Manifest))
 }
 
 /** The control: the same model and the same monitor on calm traffic only, with nothing that acts on it. */
 export function controlDocuments(all: readonly Manifest[]): Manifest[] {
   return all
     .filter(({ kind }) => kind === 'Deployment' || kind === 'Monitor')
-    .map((document) => ({ ...document, metadata: { ...document.metadata, name: 'control' }, spec: { ...document.spec, ...(document.kind === 'Deployment' ? { model: 'control' } : { deployment: 'control' }) } }))
+    .map((document) => ({
+      ...document,
+      metadata: { ...document.metadata, name: 'control' },
+      spec: { ...document.spec, ...(document.kind === 'Deployment' ? { model: 'control' } : { deployment: 'control' }) },
+    }))
 }
 
 export async function apply(client: Client, given: readonly Manifest[]): Promise<void> {

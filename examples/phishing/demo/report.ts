@@ -44,7 +44,13 @@ export function reportFrom({ seed, rate, traffic, acts, control, verified, store
       f1: act.f1,
       detection: act.detection,
       seconds: act.seconds,
-      runs: act.runs.map((run) => ({ id: run.id, outcome: run.outcome, reason: run.reason, challenger: run.challenger, quarantines: run.quarantines.length })),
+      runs: act.runs.map((run) => ({
+        id: run.id,
+        outcome: run.outcome,
+        reason: run.reason,
+        challenger: run.challenger,
+        quarantines: run.quarantines.length,
+      })),
     })),
     control,
     loop: {
@@ -67,17 +73,26 @@ export function printReport(report: Report): void {
   const { latencyMs } = report
   const rows = report.acts.map((act) => [
     names[act.act] ?? act.act,
-    act.detection ? `${act.detection.delaySeconds.toFixed(2)} s (${act.detection.delayRows} requests, ${act.detection.signal})` : 'not detected',
+    act.detection
+      ? `${act.detection.delaySeconds.toFixed(2)} s (${act.detection.delayRows} requests, ${act.detection.signal})`
+      : 'not detected',
     act.f1.before.toFixed(4),
     act.f1.worst.toFixed(4),
     act.f1.after.toFixed(4),
-    act.runs.map((run) => `${run.outcome}${run.challenger && run.outcome === 'promoted' ? ` version ${run.challenger}` : ''}`).join(', ') || 'nothing',
+    act.runs.map((run) => `${run.outcome}${run.challenger && run.outcome === 'promoted' ? ` version ${run.challenger}` : ''}`).join(', ') ||
+      'nothing',
   ])
   const facts = [
-    ['requests served', `${report.requests} at ${report.ratePerSecond} a second, ${report.failed} failed, ${report.recordsLost} records lost`],
+    [
+      'requests served',
+      `${report.requests} at ${report.ratePerSecond} a second, ${report.failed} failed, ${report.recordsLost} records lost`,
+    ],
     ['latency', `p50 ${latencyMs.p50.toFixed(2)} ms   p95 ${latencyMs.p95.toFixed(2)} ms   p99 ${latencyMs.p99.toFixed(2)} ms`],
     ['false alarms', `${report.control.falseAlarms} on ${report.control.requests} undrifted requests`],
-    ['loop', `${report.loop.retrained} retrained, ${report.loop.quarantined} quarantined, ${report.loop.refused} refused, ${report.loop.promoted} promoted, ${report.loop.rolledBack} rolled back`],
+    [
+      'loop',
+      `${report.loop.retrained} retrained, ${report.loop.quarantined} quarantined, ${report.loop.refused} refused, ${report.loop.promoted} promoted, ${report.loop.rolledBack} rolled back`,
+    ],
     ['ledger', `${report.ledger.intact ? 'intact' : 'BROKEN'}, ${report.ledger.entries} entries`],
     ['wall time', `${report.wallSeconds.toFixed(0)} s (seed ${report.seed})`],
   ]
@@ -95,5 +110,11 @@ export function printReport(report: Report): void {
 
 function tableLines(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join('   ').trimEnd()}`)
+  return rows.map(
+    (row) =>
+      `  ${row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('   ')
+        .trimEnd()}`,
+  )
 }

@@ -1,7 +1,7 @@
 import http from 'node:http'
 import { createClient } from '../../../src/contract/client.ts'
 import { labels as labelsContract } from '../../../src/contract/labels.ts'
-import { createLatencyHistogram, recordLatency, type LatencyHistogram } from '../../../src/lib/stats/latency-histogram.ts'
+import { createLatencyHistogram, type LatencyHistogram, recordLatency } from '../../../src/lib/stats/latency-histogram.ts'
 import { featureNames, type Page, type Phase, type World } from '../world.ts'
 
 /** One answered request: what was true, and what the model said. */
@@ -46,7 +46,15 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const client = createClient({ url: options.url, token: options.token })
   const answers: Answer[] = []
   const due: { atMs: number; recordId: string; label: number; source: string }[] = []
-  const state = { phase: 'calm' as Phase, sent: 0, answered: 0, failed: 0, unrecorded: 0, labelsAcknowledged: 0, latency: createLatencyHistogram() }
+  const state = {
+    phase: 'calm' as Phase,
+    sent: 0,
+    answered: 0,
+    failed: 0,
+    unrecorded: 0,
+    labelsAcknowledged: 0,
+    latency: createLatencyHistogram(),
+  }
   const startedMs = performance.now()
   let stopping = false
   let labelling: Promise<void> = Promise.resolve()
@@ -65,15 +73,22 @@ export function startTraffic(options: TrafficOptions): Traffic {
 
   function request(page: Page, recordId: string, dueMs: number) {
     const body = `{"id":"${recordId}","parameters":{"actor":"${page.actor}","source":"${page.network}"},"inputs":[{"name":"features","datatype":"FP32","shape":[1,${featureNames.length}],"data":[${page.features.join(',')}]}]}`
-    const headers = { authorization: `Bearer ${options.token}`, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
-    const call = http.request({ hostname, port, agent, method: 'POST', path: `/v2/models/${options.deployment}/infer`, headers }, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => {
-        text += chunk
-      })
-      response.on('end', () => answer(page, recordId, dueMs, response, text))
-    })
+    const headers = {
+      authorization: `Bearer ${options.token}`,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    }
+    const call = http.request(
+      { hostname, port, agent, method: 'POST', path: `/v2/models/${options.deployment}/infer`, headers },
+      (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => {
+          text += chunk
+        })
+        response.on('end', () => answer(page, recordId, dueMs, response, text))
+      },
+    )
     call.on('error', () => {
       state.failed += 1
     })
@@ -92,7 +107,8 @@ export function startTraffic(options: TrafficOptions): Traffic {
     answers.push({ truth: page.truth, prediction: score >= 0.5 ? 1 : 0 })
     if (answers.length > KEPT_ANSWERS * 2) answers.splice(0, KEPT_ANSWERS)
     // A cheap, even choice of which requests get a label.
-    if ((state.answered * options.labelled) % 1 < options.labelled) due.push({ atMs: performance.now() + options.labelDelayMs, recordId, label: page.label, source: page.labelSource })
+    if ((state.answered * options.labelled) % 1 < options.labelled)
+      due.push({ atMs: performance.now() + options.labelDelayMs, recordId, label: page.label, source: page.labelSource })
   }
 
   function sendLabels() {
@@ -103,7 +119,9 @@ export function startTraffic(options: TrafficOptions): Traffic {
     labelling = labelling.then(async () => {
       for (let from = 0; from < batch.length; from += 5_000) {
         const part = batch.slice(from, from + 5_000).map(({ recordId, label, source }) => ({ recordId, label, source }))
-        state.labelsAcknowledged += (await client.call(labelsContract.recordLabels, { deployment: options.deployment, labels: part })).accepted
+        state.labelsAcknowledged += (
+          await client.call(labelsContract.recordLabels, { deployment: options.deployment, labels: part })
+        ).accepted
       }
     })
   }

@@ -88,8 +88,9 @@ function checkedReply(endpoint: Endpoint, output: unknown): unknown {
 }
 
 export function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  const body = Buffer.from(JSON.stringify(value ?? null))
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
+  const body = JSON.stringify(value ?? null)
+  // A text is sent in one write together with the head; a buffer would take two.
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
 }
 
 async function sendBytes(response: ServerResponse, reply: ByteReply): Promise<void> {

@@ -17,7 +17,10 @@ export function openapiFrom(operations: Readonly<Record<string, Contract>>, vers
     openapi: '3.1.0',
     info: { title: 'Setpoint', version, description: 'The control loop for machine learning in production.' },
     security: [{ key: [] }],
-    components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'an API key, sp_…' } }, schemas: { Error: errorSchema } },
+    components: {
+      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'an API key, sp_…' } },
+      schemas: { Error: errorSchema },
+    },
     tags: Object.keys(operations).map((name) => ({ name })),
     paths,
   }
@@ -30,19 +33,33 @@ const errorSchema = {
     error: {
       type: 'object',
       required: ['code', 'message', 'details', 'requestId'],
-      properties: { code: { enum: Object.keys(errorCodes) }, message: { type: 'string' }, details: { type: 'object' }, requestId: { type: 'string' } },
+      properties: {
+        code: { enum: Object.keys(errorCodes) },
+        message: { type: 'string' },
+        details: { type: 'object' },
+        requestId: { type: 'string' },
+      },
     },
   },
 }
 
 function operationFrom(operationId: string, tag: string, endpoint: Endpoint): Json {
-  const schema = z.toJSONSchema(endpoint.input, { io: 'input', unrepresentable: 'any' }) as { properties?: Record<string, Json>; required?: string[] }
+  const schema = z.toJSONSchema(endpoint.input, { io: 'input', unrepresentable: 'any' }) as {
+    properties?: Record<string, Json>
+    required?: string[]
+  }
   const inPath = new Set([...endpoint.path.matchAll(/:(\w+)/g)].map((match) => match[1]!))
   const inQuery = endpoint.method === 'GET' || endpoint.accepts === 'bytes'
   const fields = Object.entries(schema.properties ?? {}).filter(([name]) => !(endpoint.accepts === 'bytes' && name === 'body'))
   const parameters = fields
     .filter(([name]) => inPath.has(name) || inQuery)
-    .map(([name, own]) => ({ name, in: inPath.has(name) ? 'path' : 'query', required: inPath.has(name) || (schema.required ?? []).includes(name), schema: own, ...(own.description ? { description: own.description } : {}) }))
+    .map(([name, own]) => ({
+      name,
+      in: inPath.has(name) ? 'path' : 'query',
+      required: inPath.has(name) || (schema.required ?? []).includes(name),
+      schema: own,
+      ...(own.description ? { description: own.description } : {}),
+    }))
   const body = fields.filter(([name]) => !inPath.has(name) && !inQuery)
   return {
     operationId,
@@ -51,9 +68,30 @@ function operationFrom(operationId: string, tag: string, endpoint: Endpoint): Js
     ...(endpoint.scope === 'public' ? { security: [] } : {}),
     'x-scope': endpoint.scope,
     parameters,
-    ...(endpoint.accepts === 'bytes' ? { requestBody: { required: true, content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } } } : {}),
-    ...(body.length > 0 ? { requestBody: { required: true, content: { 'application/json': { schema: { type: 'object', properties: Object.fromEntries(body), required: (schema.required ?? []).filter((name) => !inPath.has(name)), additionalProperties: false } } } } } : {}),
-    responses: { 200: { description: 'done', content: replyContent(endpoint) }, default: { description: 'an error', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } } },
+    ...(endpoint.accepts === 'bytes'
+      ? { requestBody: { required: true, content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } } }
+      : {}),
+    ...(body.length > 0
+      ? {
+          requestBody: {
+            required: true,
+            content: {
+              'application/json': {
+                schema: {
+                  type: 'object',
+                  properties: Object.fromEntries(body),
+                  required: (schema.required ?? []).filter((name) => !inPath.has(name)),
+                  additionalProperties: false,
+                },
+              },
+            },
+          },
+        }
+      : {}),
+    responses: {
+      200: { description: 'done', content: replyContent(endpoint) },
+      default: { description: 'an error', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } },
+    },
   }
 }
 

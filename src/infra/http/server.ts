@@ -55,8 +55,12 @@ function noop(): void {}
 type Find = (method: string, url: string) => { route: Route; params: Record<string, string | undefined> } | null
 
 function createAnswer(options: HttpOptions, find: Find) {
+  // One id of this process and a count: as unique as an id for each request, at a fraction of its cost.
+  const prefix = options.ids('req')
+  let requests = 0
   return function answer(request: IncomingMessage, response: ServerResponse): void {
-    const requestId = requestIdFrom(request, options.ids)
+    requests += 1
+    const requestId = givenRequestId(request) ?? `${prefix}-${requests.toString(36)}`
     response.setHeader('x-request-id', requestId)
     const url = request.url ?? '/'
     const query = url.indexOf('?')
@@ -103,9 +107,9 @@ function createAnswer(options: HttpOptions, find: Find) {
 }
 
 /** A caller’s own request id is kept when it is short and plain, so that one id runs from edge to job. */
-function requestIdFrom(request: IncomingMessage, ids: Ids): string {
+function givenRequestId(request: IncomingMessage): string | undefined {
   const given = request.headers['x-request-id']
-  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : ids('req')
+  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : undefined
 }
 
 function credentialsFrom(request: IncomingMessage, response: ServerResponse, requestId: string) {

@@ -12,7 +12,8 @@ const types: Readonly<Record<string, string>> = {
   '.png': 'image/png',
 }
 
-const POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+const POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 /**
  * Serves a folder that was there at the start, held in memory by exact path, so that no request can name a file outside
@@ -23,12 +24,17 @@ export function createStaticFiles(folder: string): (request: IncomingMessage, re
   if (fs.existsSync(folder)) {
     for (const name of fs.readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
       const file = path.join(folder, name)
-      if (fs.statSync(file).isFile()) files.set(`/${name.split(path.sep).join('/')}`, { body: fs.readFileSync(file), type: types[path.extname(name)] ?? 'application/octet-stream' })
+      if (fs.statSync(file).isFile())
+        files.set(`/${name.split(path.sep).join('/')}`, {
+          body: fs.readFileSync(file),
+          type: types[path.extname(name)] ?? 'application/octet-stream',
+        })
     }
   }
   return (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://console')
-    const found = files.get(pathname) ?? (path.extname(pathname) === '' && !pathname.startsWith('/api/') ? files.get('/index.html') : undefined)
+    const found =
+      files.get(pathname) ?? (path.extname(pathname) === '' && !pathname.startsWith('/api/') ? files.get('/index.html') : undefined)
     if (!found) return false
     response.writeHead(200, {
       'content-type': found.type,

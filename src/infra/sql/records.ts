@@ -1,6 +1,14 @@
 import type { Db } from './index.ts'
 
-type RecordRow = { id: string; project: string; deployment: string | null; state: string; at: number; idempotency_key: string | null; body: string }
+type RecordRow = {
+  id: string
+  project: string
+  deployment: string | null
+  state: string
+  at: number
+  idempotency_key: string | null
+  body: string
+}
 type Shape = { readonly id: string }
 
 /** The columns by which a record is found; the rest of it is its body. */
@@ -30,7 +38,9 @@ export function createRecords<T extends Shape>(table: string, foundBy: (record: 
       await rows(db).updateTable(table).set(valuesOf(record)).where('id', '=', record.id).execute()
     },
     async find(db: Db, project: string, id: string): Promise<T | undefined> {
-      return recordFrom(await rows(db).selectFrom(table).select('body').where('id', '=', id).where('project', '=', project).executeTakeFirst())
+      return recordFrom(
+        await rows(db).selectFrom(table).select('body').where('id', '=', id).where('project', '=', project).executeTakeFirst(),
+      )
     },
     /** As `find`, holding the row until the transaction ends. */
     async lock(db: Db, project: string, id: string): Promise<T | undefined> {
@@ -38,7 +48,14 @@ export function createRecords<T extends Shape>(table: string, foundBy: (record: 
       return recordFrom(await (dialect === 'postgresql' ? query.forUpdate() : query).executeTakeFirst())
     },
     async findByKey(db: Db, project: string, key: string): Promise<T | undefined> {
-      return recordFrom(await rows(db).selectFrom(table).select('body').where('idempotency_key', '=', key).where('project', '=', project).executeTakeFirst())
+      return recordFrom(
+        await rows(db)
+          .selectFrom(table)
+          .select('body')
+          .where('idempotency_key', '=', key)
+          .where('project', '=', project)
+          .executeTakeFirst(),
+      )
     },
     /** Newest first. */
     async list(db: Db, filter: { project: string; deployment?: string; state?: string | readonly string[]; limit: number }): Promise<T[]> {
@@ -49,7 +66,12 @@ export function createRecords<T extends Shape>(table: string, foundBy: (record: 
     },
     /** Records of every project in any of these states, oldest first. */
     async inState(db: Db, states: readonly string[]): Promise<{ project: string; record: T }[]> {
-      const found = await rows(db).selectFrom(table).select(['project', 'body']).where('state', 'in', [...states]).orderBy('id').execute()
+      const found = await rows(db)
+        .selectFrom(table)
+        .select(['project', 'body'])
+        .where('state', 'in', [...states])
+        .orderBy('id')
+        .execute()
       return found.map((row) => ({ project: row.project, record: recordFrom(row)! }))
     },
   }

@@ -13,12 +13,22 @@ type Deps = { deployments: Deployments; ids: Ids; bodyLimitBytes: number; versio
  * serves. Errors are `{"error": "<text>"}`, as clients of the protocol expect.
  */
 export function oipRoutes({ deployments, ids, bodyLimitBytes, version }: Deps): Route[] {
-  const route = (method: Route['method'], path: string, scope: Route['scope'], handle: Route['handle']): Route => ({ method, path, scope, handle, fail })
+  const route = (method: Route['method'], path: string, scope: Route['scope'], handle: Route['handle']): Route => ({
+    method,
+    path,
+    scope,
+    handle,
+    fail,
+  })
   const model = (exchange: Exchange): Live => {
     const live = deployments.serving(exchange.caller.project, exchange.params.model!)
     const asked = exchange.params.version
     const served = [live.champion.version, live.challenger?.version]
-    if (asked !== undefined && !served.includes(Number(asked))) throw new AppError('not_found', `deployment ${live.name} does not serve version ${asked}; it serves ${served.filter(Boolean).join(' and ')}`)
+    if (asked !== undefined && !served.includes(Number(asked)))
+      throw new AppError(
+        'not_found',
+        `deployment ${live.name} does not serve version ${asked}; it serves ${served.filter(Boolean).join(' and ')}`,
+      )
     return live
   }
 
@@ -27,7 +37,10 @@ export function oipRoutes({ deployments, ids, bodyLimitBytes, version }: Deps): 
     const rows = rowsFromRequest(parseJson(await readBody(exchange.request, bodyLimitBytes)), live.champion.features.length)
     const id = rows.id ?? ids('pred')
     const rowIds = rows.ids ?? (rows.count === 1 ? [id] : Array.from({ length: rows.count }, (_, row) => `${id}#${row}`))
-    const scored = await deployments.score({ deployment: live.name, ids: rowIds, values: rows.values, actor: rows.actor, source: rows.source }, exchange.caller)
+    const scored = await deployments.score(
+      { deployment: live.name, ids: rowIds, values: rows.values, actor: rows.actor, source: rows.source },
+      exchange.caller,
+    )
     if (!scored.recorded) exchange.response.setHeader('setpoint-recorded', 'false')
     sendJson(exchange.response, 200, {
       model_name: live.name,
@@ -35,7 +48,12 @@ export function oipRoutes({ deployments, ids, bodyLimitBytes, version }: Deps): 
       id,
       outputs: [
         { name: 'score', datatype: 'FP32', shape: [rows.count, 1], data: Array.from(scored.scores) },
-        { name: 'prediction', datatype: 'INT32', shape: [rows.count, 1], data: Array.from(scored.scores, (score) => (score >= live.spec.threshold ? 1 : 0)) },
+        {
+          name: 'prediction',
+          datatype: 'INT32',
+          shape: [rows.count, 1],
+          data: Array.from(scored.scores, (score) => (score >= live.spec.threshold ? 1 : 0)),
+        },
         { name: 'version', datatype: 'INT32', shape: [rows.count, 1], data: scored.versions },
       ],
     })
@@ -59,7 +77,8 @@ export function oipRoutes({ deployments, ids, bodyLimitBytes, version }: Deps): 
   ]
 }
 
-const fail: NonNullable<Route['fail']> = (error, { response }) => sendJson(response, errorCodes[error.code].status, { error: error.message })
+const fail: NonNullable<Route['fail']> = (error, { response }) =>
+  sendJson(response, errorCodes[error.code].status, { error: error.message })
 
 function metadataOf(live: Live) {
   const { version, features } = live.champion

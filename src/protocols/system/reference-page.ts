@@ -1,9 +1,17 @@
-type Operation = { operationId: string; tags: string[]; summary: string; 'x-scope': string; parameters: { name: string; in: string; required: boolean; description?: string }[] }
+type Operation = {
+  operationId: string
+  tags: string[]
+  summary: string
+  'x-scope': string
+  parameters: { name: string; in: string; required: boolean; description?: string }[]
+}
 
 /** The API reference as one self-contained page without scripts, made from the OpenAPI document. */
 export function referencePage(openapi: Record<string, unknown>): string {
   const paths = openapi.paths as Record<string, Record<string, Operation>>
-  const operations = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })))
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  )
   const modules = [...new Set(operations.map(({ operation }) => operation.tags[0]!))]
   const sections = modules.map((module) => {
     const rows = operations.filter(({ operation }) => operation.tags[0] === module).map(row)
@@ -14,7 +22,10 @@ export function referencePage(openapi: Record<string, unknown>): string {
 }
 
 function row({ path, method, operation }: { path: string; method: string; operation: Operation }): string {
-  const fields = operation.parameters.map((field) => `<li><code>${escapeHtml(field.name)}</code> ${field.required ? '' : '<i>optional</i> '}${escapeHtml(field.description ?? '')}</li>`)
+  const fields = operation.parameters.map(
+    (field) =>
+      `<li><code>${escapeHtml(field.name)}</code> ${field.required ? '' : '<i>optional</i> '}${escapeHtml(field.description ?? '')}</li>`,
+  )
   return `<section id="${escapeHtml(operation.operationId)}"><h3>${escapeHtml(operation.operationId)}</h3><p><b>${method}</b> <code>${escapeHtml(path)}</code> <small>scope ${escapeHtml(operation['x-scope'])}</small></p><p>${escapeHtml(operation.summary)}</p>${fields.length > 0 ? `<ul>${fields.join('')}</ul>` : ''}</section>`
 }
 

@@ -9,7 +9,12 @@ type Deps = { openapi: Record<string, unknown>; infra: Pick<Infra, 'sql' | 'colu
 /** What orchestrators and people ask of any server: is it alive, is it ready, what can it do. */
 export function systemRoutes({ openapi, infra, telemetry }: Deps): Route[] {
   const page = Buffer.from(referencePage(openapi))
-  const live: Route = { method: 'GET', path: '/healthz', scope: 'public', handle: ({ response }) => sendJson(response, 200, { status: 'ok' }) }
+  const live: Route = {
+    method: 'GET',
+    path: '/healthz',
+    scope: 'public',
+    handle: ({ response }) => sendJson(response, 200, { status: 'ok' }),
+  }
   const ready: Route = {
     method: 'GET',
     path: '/readyz',
@@ -20,7 +25,12 @@ export function systemRoutes({ openapi, infra, telemetry }: Deps): Route[] {
       const ok = sql.status === 'ok'
       // Telemetry that waits on disk degrades what is seen, not what is served.
       const status = !ok ? 'down' : columns.up && moving.failures === 0 ? 'ok' : 'degraded'
-      sendJson(response, ok ? 200 : 503, { status, metadata: sql.status, telemetry: columns.up ? 'ok' : 'down', queuedSegments: moving.queuedSegments })
+      sendJson(response, ok ? 200 : 503, {
+        status,
+        metadata: sql.status,
+        telemetry: columns.up ? 'ok' : 'down',
+        queuedSegments: moving.queuedSegments,
+      })
     },
   }
   return [
@@ -31,7 +41,13 @@ export function systemRoutes({ openapi, infra, telemetry }: Deps): Route[] {
       method: 'GET',
       path: '/reference',
       scope: 'public',
-      handle: ({ response }) => void response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" }).end(page),
+      handle: ({ response }) =>
+        void response
+          .writeHead(200, {
+            'content-type': 'text/html; charset=utf-8',
+            'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+          })
+          .end(page),
     },
   ]
 }

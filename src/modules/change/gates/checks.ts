@@ -19,15 +19,38 @@ export function checkNewest(spec: Spec<'Gate'>, pair: Pair, threshold: number): 
     spec.require === 'better'
       ? `the ${percent(spec.confidence)} interval of the difference must lie above 0`
       : `the ${percent(spec.confidence)} interval of the difference must lie above ${bound}`
-  return check({ spec, name: 'newest window', pair, threshold, minRows: spec.minRows, required, passes: ({ low }) => low !== null && low > bound })
+  return check({
+    spec,
+    name: 'newest window',
+    pair,
+    threshold,
+    minRows: spec.minRows,
+    required,
+    passes: ({ low }) => low !== null && low > bound,
+  })
 }
 
 /** A frozen slice: the challenger may lose at most `maxRegression` there. */
-export function checkSlice(spec: Spec<'Gate'>, slice: Slice, pair: Pair, matrix: LabelledMatrix, features: readonly string[], threshold: number): GateCheck {
+export function checkSlice(
+  spec: Spec<'Gate'>,
+  slice: Slice,
+  pair: Pair,
+  matrix: LabelledMatrix,
+  features: readonly string[],
+  threshold: number,
+): GateCheck {
   const required = `it may be worse by at most ${slice.maxRegression}`
   const chosen = rowsOfSlice(slice, matrix, features)
   const part = { labels: pick(pair.labels, chosen), champion: pick(pair.champion, chosen), challenger: pick(pair.challenger, chosen) }
-  return check({ spec, name: slice.name, pair: part, threshold, minRows: SLICE_ROWS, required, passes: ({ difference }) => difference !== null && difference >= -slice.maxRegression })
+  return check({
+    spec,
+    name: slice.name,
+    pair: part,
+    threshold,
+    minRows: SLICE_ROWS,
+    required,
+    passes: ({ difference }) => difference !== null && difference >= -slice.maxRegression,
+  })
 }
 
 type Check = {
@@ -43,7 +66,8 @@ type Check = {
 function check({ spec, name, pair, threshold, minRows, required, passes }: Check): GateCheck {
   const rows = pair.labels.length
   const known = { name, rows, metric: spec.metric, required }
-  if (rows < minRows) return { ...known, champion: null, challenger: null, difference: null, low: null, high: null, outcome: 'insufficient_data' }
+  if (rows < minRows)
+    return { ...known, champion: null, challenger: null, difference: null, low: null, high: null, outcome: 'insufficient_data' }
   const compared = comparePaired({ ...pair, threshold, confidence: spec.confidence, seed: rows }).metrics[metrics[spec.metric]]
   const { champion, challenger, improvement: difference } = compared
   const { low, high } = compared.interval ?? { low: null, high: null }

@@ -4,13 +4,13 @@ import type { GateCheck, GateVerdict, gates } from '../../../contract/gates.ts'
 import type { Spec } from '../../../contract/kinds.ts'
 import { excludingFrom } from '../../../contract/quarantine.ts'
 import type { ModelVersion } from '../../../contract/registry.ts'
-import type { Blobs } from '../../../infra/blobs/index.ts'
+import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import { type LabelledMatrix, readReference } from '../../../infra/labelled-rows.ts'
-import { createRecords } from '../../../infra/sql/records.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
+import { createRecords } from '../../../infra/sql/records.ts'
 import { numericCsvHeader, numericCsvLine } from '../../../lib/numeric-csv.ts'
 import type { QuarantineWindows } from '../../data/quarantine/index.ts'
 import type { Documents } from '../../govern/documents/index.ts'
@@ -41,14 +41,26 @@ type Deps = {
 
 export function createGates(deps: Deps): Gates {
   const { sql, clock, ids, ledger, bus, blobs, documents, registry, runtimes } = deps
-  const records = createRecords<GateVerdict>(verdictsTable.table, (verdict) => ({ deployment: null, state: verdict.verdict, at: verdict.at }), sql.dialect)
+  const records = createRecords<GateVerdict>(
+    verdictsTable.table,
+    (verdict) => ({ deployment: null, state: verdict.verdict, at: verdict.at }),
+    sql.dialect,
+  )
 
   /** Labelled rows of the window, without what is quarantined. */
   async function newestRows(project: string, deployment: string, fromMs: number, toMs: number, width: number): Promise<LabelledMatrix> {
     const excluding = excludingFrom((await deps.quarantine.inForce(project, deployment)).map((window) => window.scope))
     const values: number[] = []
     const labels: number[] = []
-    for await (const page of deps.telemetry.labelledRows({ project, deployment, fromMs, toMs, limit: MOST_ROWS, order: 'newest', excluding })) {
+    for await (const page of deps.telemetry.labelledRows({
+      project,
+      deployment,
+      fromMs,
+      toMs,
+      limit: MOST_ROWS,
+      order: 'newest',
+      excluding,
+    })) {
       for (const row of page) {
         if (row.features.length !== width) continue
         for (const value of row.features) values.push(value ?? Number.NaN)
@@ -59,19 +71,39 @@ export function createGates(deps: Deps): Gates {
   }
 
   async function pairUp(matrix: LabelledMatrix, champion: Scorer, challenger: Scorer): Promise<Pair> {
-    return { labels: matrix.labels, champion: await champion.score(matrix.values, matrix.rows), challenger: await challenger.score(matrix.values, matrix.rows) }
+    return {
+      labels: matrix.labels,
+      champion: await champion.score(matrix.values, matrix.rows),
+      challenger: await challenger.score(matrix.values, matrix.rows),
+    }
   }
 
-  async function evaluate(spec: Spec<'Gate'>, project: string, deployment: string, versions: [ModelVersion, ModelVersion], window: { fromMs: number; toMs: number }, threshold: number) {
+  async function evaluate(
+    spec: Spec<'Gate'>,
+    project: string,
+    deployment: string,
+    versions: [ModelVersion, ModelVersion],
+    window: { fromMs: number; toMs: number },
+    threshold: number,
+  ) {
     const [champion, challenger] = versions
-    if (champion.features.join() !== challenger.features.join()) throw new AppError('conflict', `version ${challenger.version} takes other features than the champion, version ${champion.version}`)
+    if (champion.features.join() !== challenger.features.join())
+      throw new AppError('conflict', `version ${challenger.version} takes other features than the champion, version ${champion.version}`)
     const scorers: Scorer[] = []
     try {
       for (const version of versions) scorers.push(await runtimes.load(version))
-      const newest = await pairUp(await newestRows(project, deployment, window.fromMs, window.toMs, champion.features.length), scorers[0]!, scorers[1]!)
+      const newest = await pairUp(
+        await newestRows(project, deployment, window.fromMs, window.toMs, champion.features.length),
+        scorers[0]!,
+        scorers[1]!,
+      )
       const checks: GateCheck[] = [checkNewest(spec, newest, threshold)]
       if (spec.slices.length > 0) {
-        if (!champion.reference) throw new AppError('invalid', `the gate asks for frozen slices, but version ${champion.version} was registered without reference rows`)
+        if (!champion.reference)
+          throw new AppError(
+            'invalid',
+            `the gate asks for frozen slices, but version ${champion.version} was registered without reference rows`,
+          )
         const matrix = await readReference(blobs, champion.reference, champion.features)
         const frozen = await pairUp(matrix, scorers[0]!, scorers[1]!)
         for (const slice of spec.slices) checks.push(checkSlice(spec, slice, frozen, matrix, champion.features, threshold))
@@ -91,13 +123,36 @@ export function createGates(deps: Deps): Gates {
       const champion = await registry.champion(caller.project, target.spec.model)
       if (!champion) throw new AppError('conflict', `model ${target.spec.model} has no champion to compare with`)
       const candidate = await registry.version(caller.project, target.spec.model, challenger)
-      const { checks, evidence } = await evaluate(spec, caller.project, deployment, [champion, candidate], { fromMs, toMs }, target.spec.threshold)
+      const { checks, evidence } = await evaluate(
+        spec,
+        caller.project,
+        deployment,
+        [champion, candidate],
+        { fromMs, toMs },
+        target.spec.threshold,
+      )
       const { verdict, reason } = conclude(checks)
-      const record: GateVerdict = { id: ids('gate'), gate, model: target.spec.model, champion: champion.version, challenger, verdict, reason, checks, evidence, at: clock.now() }
+      const record: GateVerdict = {
+        id: ids('gate'),
+        gate,
+        model: target.spec.model,
+        champion: champion.version,
+        challenger,
+        verdict,
+        reason,
+        checks,
+        evidence,
+        at: clock.now(),
+      }
       await sql.transaction(async (tx) => {
         await records.insert(tx, caller.project, record, key)
         await ledger.seal(tx, { caller, reason, operation: 'gates.evaluateGate', table: verdictsTable, key: [record.id] })
-        await bus.publish(tx, { name: 'gates.decided', project: caller.project, subject: record.id, data: { gate, deployment, model: record.model, challenger, verdict, reason } })
+        await bus.publish(tx, {
+          name: 'gates.decided',
+          project: caller.project,
+          subject: record.id,
+          data: { gate, deployment, model: record.model, challenger, verdict, reason },
+        })
       })
       return record
     },
@@ -118,7 +173,8 @@ function conclude(checks: readonly GateCheck[]): Pick<GateVerdict, 'verdict' | '
   const failed = checks.filter((check) => check.outcome === 'fail')
   const open = checks.filter((check) => check.outcome === 'insufficient_data')
   if (failed.length > 0) return { verdict: 'refuse', reason: failed.map(describeCheck).join('; ') }
-  if (open.length > 0) return { verdict: 'insufficient_data', reason: open.map((check) => `${check.name}: only ${check.rows} labelled rows`).join('; ') }
+  if (open.length > 0)
+    return { verdict: 'insufficient_data', reason: open.map((check) => `${check.name}: only ${check.rows} labelled rows`).join('; ') }
   return { verdict: 'pass', reason: checks.map(describeCheck).join('; ') }
 }
 

@@ -4,8 +4,8 @@ import type { Incident, incidents } from '../../../contract/incidents.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
-import { createRecords } from '../../../infra/sql/records.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import { createRecords } from '../../../infra/sql/records.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 
 export type Incidents = Verbs<typeof incidents>
@@ -15,14 +15,29 @@ const MOST_LINES = 1_000
 
 export function createIncidents(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: Ledger; bus: Bus }): Incidents {
   const { sql, clock, ids, ledger, bus } = deps
-  const records = createRecords<Incident>(incidentsTable.table, (incident) => ({ deployment: incident.deployment, state: incident.state, at: incident.openedAt }), sql.dialect)
+  const records = createRecords<Incident>(
+    incidentsTable.table,
+    (incident) => ({ deployment: incident.deployment, state: incident.state, at: incident.openedAt }),
+    sql.dialect,
+  )
 
   async function commit(tx: Tx, caller: Caller, incident: Incident, operation: string, reason: string): Promise<void> {
     await ledger.seal(tx, { caller, reason, operation: `incidents.${operation}`, table: incidentsTable, key: [incident.id] })
-    await bus.publish(tx, { name: `incidents.${operation === 'openIncident' ? 'opened' : operation === 'closeIncident' ? 'closed' : 'noted'}`, project: caller.project, subject: incident.id, data: { deployment: incident.deployment, title: incident.title, severity: incident.severity } })
+    await bus.publish(tx, {
+      name: `incidents.${operation === 'openIncident' ? 'opened' : operation === 'closeIncident' ? 'closed' : 'noted'}`,
+      project: caller.project,
+      subject: incident.id,
+      data: { deployment: incident.deployment, title: incident.title, severity: incident.severity },
+    })
   }
 
-  async function change(caller: Caller, id: string, operation: string, reason: string, edit: (incident: Incident) => Incident): Promise<Incident> {
+  async function change(
+    caller: Caller,
+    id: string,
+    operation: string,
+    reason: string,
+    edit: (incident: Incident) => Incident,
+  ): Promise<Incident> {
     return await sql.transaction(async (tx) => {
       const before = await records.lock(tx, caller.project, id)
       if (!before) throw missing(caller.project, id)
@@ -41,7 +56,19 @@ export function createIncidents(deps: { sql: Sql; clock: Clock; ids: Ids; ledger
         if (earlier) return earlier
         const now = clock.now()
         const timeline = [{ at: now, actor: caller.id, text: `Opened: ${reason}` }]
-        const incident: Incident = { id: ids('inc'), deployment, title, severity, state: 'open', cause: null, resolution: null, loopRun: loopRun ?? null, timeline, openedAt: now, closedAt: null }
+        const incident: Incident = {
+          id: ids('inc'),
+          deployment,
+          title,
+          severity,
+          state: 'open',
+          cause: null,
+          resolution: null,
+          loopRun: loopRun ?? null,
+          timeline,
+          openedAt: now,
+          closedAt: null,
+        }
         await records.insert(tx, caller.project, incident, key)
         await commit(tx, caller, incident, 'openIncident', reason)
         return incident
@@ -58,7 +85,8 @@ export function createIncidents(deps: { sql: Sql; clock: Clock; ids: Ids; ledger
     async addNote({ id, text }, caller) {
       return await change(caller, id, 'addNote', text.slice(0, 200), (incident) => {
         if (incident.timeline.at(-1)?.text === text) return incident
-        if (incident.timeline.length >= MOST_LINES) throw new AppError('too_large', `incident ${id} has ${MOST_LINES} lines already; open another`)
+        if (incident.timeline.length >= MOST_LINES)
+          throw new AppError('too_large', `incident ${id} has ${MOST_LINES} lines already; open another`)
         return { ...incident, timeline: [...incident.timeline, { at: clock.now(), actor: caller.id, text }] }
       })
     },
@@ -66,7 +94,14 @@ export function createIncidents(deps: { sql: Sql; clock: Clock; ids: Ids; ledger
       return await change(caller, id, 'closeIncident', reason, (incident) => {
         if (incident.state === 'closed') return incident
         const now = clock.now()
-        return { ...incident, state: 'closed', cause, resolution, closedAt: now, timeline: [...incident.timeline, { at: now, actor: caller.id, text: `Closed: ${resolution}` }] }
+        return {
+          ...incident,
+          state: 'closed',
+          cause,
+          resolution,
+          closedAt: now,
+          timeline: [...incident.timeline, { at: now, actor: caller.id, text: `Closed: ${resolution}` }],
+        }
       })
     },
   }

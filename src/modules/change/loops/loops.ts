@@ -4,8 +4,8 @@ import type { LoopRun, LoopSpec, LoopStep, LoopStepName, loops } from '../../../
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
-import { createRecords } from '../../../infra/sql/records.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import { createRecords } from '../../../infra/sql/records.ts'
 import type { Documents, Rule } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Rollouts } from '../rollouts/index.ts'
@@ -14,7 +14,12 @@ export type Cause = LoopRun['cause']
 /** What a step found, and where the run goes from there. */
 export type StepResult =
   | { readonly go: LoopStepName; readonly summary: string; readonly evidence?: Record<string, unknown>; readonly patch?: RunPatch }
-  | { readonly end: NonNullable<LoopRun['outcome']>; readonly summary: string; readonly evidence?: Record<string, unknown>; readonly patch?: RunPatch }
+  | {
+      readonly end: NonNullable<LoopRun['outcome']>
+      readonly summary: string
+      readonly evidence?: Record<string, unknown>
+      readonly patch?: RunPatch
+    }
   | { readonly wait: string; readonly patch?: RunPatch; readonly approval?: boolean }
 export type RunPatch = Partial<Pick<LoopRun, 'incident' | 'training' | 'challenger' | 'verdict' | 'rollout' | 'quarantines'>>
 /** A run as it is kept: with what only the flow needs. */
@@ -40,27 +45,85 @@ const active: readonly LoopRun['state'][] = ['running', 'waiting_for_approval', 
 export const checkLoop: Rule<'Loop'> = ({ metadata, spec }, others) => {
   if (!spec.enabled) return
   const missing = (['trainer', 'gate', 'rollout'] as const).filter((field) => spec[field] === undefined)
-  if (missing.length > 0) throw new AppError('invalid', `Loop ${metadata.name}: an enabled loop needs ${missing.map((field) => `spec.${field}`).join(', ')}; set "enabled: false" until they are there`)
-  const named = [['Deployment', spec.deployment], ['Monitor', spec.monitor], ['Trainer', spec.trainer!], ['Gate', spec.gate!]] as const
-  for (const [kind, name] of named) if (!others.has(kind, name)) throw new AppError('invalid', `Loop ${metadata.name}: there is no ${kind} ${name}; apply it first or in the same call`)
+  if (missing.length > 0)
+    throw new AppError(
+      'invalid',
+      `Loop ${metadata.name}: an enabled loop needs ${missing.map((field) => `spec.${field}`).join(', ')}; set "enabled: false" until they are there`,
+    )
+  const named = [
+    ['Deployment', spec.deployment],
+    ['Monitor', spec.monitor],
+    ['Trainer', spec.trainer!],
+    ['Gate', spec.gate!],
+  ] as const
+  for (const [kind, name] of named)
+    if (!others.has(kind, name))
+      throw new AppError('invalid', `Loop ${metadata.name}: there is no ${kind} ${name}; apply it first or in the same call`)
 }
 
-export function createLoops(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: Ledger; bus: Bus; documents: Documents; rollouts: Rollouts }): Loops {
+export function createLoops(deps: {
+  sql: Sql
+  clock: Clock
+  ids: Ids
+  ledger: Ledger
+  bus: Bus
+  documents: Documents
+  rollouts: Rollouts
+}): Loops {
   const { sql, clock, ids, ledger, bus, documents } = deps
-  const records = createRecords<KeptRun>(loopRunsTable.table, (run) => ({ deployment: run.deployment, state: run.state, at: run.startedAt }), sql.dialect)
+  const records = createRecords<KeptRun>(
+    loopRunsTable.table,
+    (run) => ({ deployment: run.deployment, state: run.state, at: run.startedAt }),
+    sql.dialect,
+  )
 
-  async function commit(tx: Tx, caller: Pick<Caller, 'id' | 'project'>, run: KeptRun, event: 'started' | 'advanced' | 'ended', operation: string, reason: string): Promise<void> {
+  async function commit(
+    tx: Tx,
+    caller: Pick<Caller, 'id' | 'project'>,
+    run: KeptRun,
+    event: 'started' | 'advanced' | 'ended',
+    operation: string,
+    reason: string,
+  ): Promise<void> {
     await records.save(tx, run)
     await ledger.seal(tx, { caller, reason, operation: `loops.${operation}`, table: loopRunsTable, key: [run.id] })
     const { loop, deployment, state, step, outcome } = run
-    await bus.publish(tx, { name: `loops.${event}`, project: run.project, subject: run.id, data: { loop, deployment, state, step, outcome, reason } })
+    await bus.publish(tx, {
+      name: `loops.${event}`,
+      project: run.project,
+      subject: run.id,
+      data: { loop, deployment, state, step, outcome, reason },
+    })
   }
 
   function newRun(project: string, loop: string, deployment: string, cause: Cause): KeptRun {
     const now = clock.now()
     const step: LoopStep = { name: 'detect', state: 'running', summary: cause.summary, evidence: {}, startedAt: now, endedAt: null }
-    const none = { outcome: null, reason: null, incident: null, training: null, challenger: null, verdict: null, rollout: null, endedAt: null }
-    return { id: ids('loop'), project, loop, deployment, state: 'running', step: 'detect', cause, quarantines: [], steps: [step], startedAt: now, approvals: [], attempts: 0, ...none }
+    const none = {
+      outcome: null,
+      reason: null,
+      incident: null,
+      training: null,
+      challenger: null,
+      verdict: null,
+      rollout: null,
+      endedAt: null,
+    }
+    return {
+      id: ids('loop'),
+      project,
+      loop,
+      deployment,
+      state: 'running',
+      step: 'detect',
+      cause,
+      quarantines: [],
+      steps: [step],
+      startedAt: now,
+      approvals: [],
+      attempts: 0,
+      ...none,
+    }
   }
 
   /** Why no run may begin now, if so. */
@@ -72,7 +135,13 @@ export function createLoops(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: Le
     return restsUntil > clock.now() ? `cool-down after run ${last!.id}, until ${new Date(restsUntil).toISOString()}` : undefined
   }
 
-  async function decide(caller: Caller, id: string, operation: string, reason: string, change: (run: KeptRun) => KeptRun): Promise<LoopRun> {
+  async function decide(
+    caller: Caller,
+    id: string,
+    operation: string,
+    reason: string,
+    change: (run: KeptRun) => KeptRun,
+  ): Promise<LoopRun> {
     return await sql.transaction(async (tx) => {
       const run = await records.lock(tx, caller.project, id)
       if (!run) throw missing(caller.project, id)
@@ -92,7 +161,17 @@ export function createLoops(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: Le
         const run = newRun(project, loop, spec.deployment, cause)
         const refused = refusal(loop, spec, cause, earlier)
         const now = clock.now()
-        const kept: KeptRun = refused === undefined ? run : { ...run, state: 'ended', outcome: 'refused', reason: refused, endedAt: now, steps: [{ ...run.steps[0]!, state: 'done', endedAt: now }] }
+        const kept: KeptRun =
+          refused === undefined
+            ? run
+            : {
+                ...run,
+                state: 'ended',
+                outcome: 'refused',
+                reason: refused,
+                endedAt: now,
+                steps: [{ ...run.steps[0]!, state: 'done', endedAt: now }],
+              }
         await records.insert(tx, project, kept, key)
         await commit(tx, system(project), kept, refused === undefined ? 'started' : 'ended', 'begin', refused ?? cause.summary)
         return kept
@@ -108,7 +187,14 @@ export function createLoops(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: Le
         if (!run || run.step !== seen.step || run.state === 'ended' || run.state === 'held' || run.attempts !== seen.attempts) return false
         const after = applied(run, result, clock.now())
         if (JSON.stringify(after) === JSON.stringify(run)) return true
-        await commit(tx, system(run.project), after, after.state === 'ended' ? 'ended' : 'advanced', 'advance', 'wait' in result ? result.wait : result.summary)
+        await commit(
+          tx,
+          system(run.project),
+          after,
+          after.state === 'ended' ? 'ended' : 'advanced',
+          'advance',
+          'wait' in result ? result.wait : result.summary,
+        )
         return true
       })
     },
@@ -130,7 +216,8 @@ export function createLoops(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: Le
     },
     async approveRun({ id, reason }, caller) {
       return await decide(caller, id, 'approveRun', reason, (run) => {
-        if (run.state !== 'waiting_for_approval') throw new AppError('conflict', `run ${id} does not wait for approval; it is in step ${run.step}`)
+        if (run.state !== 'waiting_for_approval')
+          throw new AppError('conflict', `run ${id} does not wait for approval; it is in step ${run.step}`)
         return noted({ ...run, state: 'running', approvals: [...run.approvals, run.step] }, `approved by ${caller.id}: ${reason}`)
       })
     },
@@ -138,12 +225,16 @@ export function createLoops(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: Le
       return await decide(caller, id, 'holdRun', reason, (run) => noted({ ...run, state: 'held' }, `held by ${caller.id}: ${reason}`))
     },
     async resumeRun({ id, reason }, caller) {
-      return await decide(caller, id, 'resumeRun', reason, (run) => noted({ ...run, state: 'running' }, `resumed by ${caller.id}: ${reason}`))
+      return await decide(caller, id, 'resumeRun', reason, (run) =>
+        noted({ ...run, state: 'running' }, `resumed by ${caller.id}: ${reason}`),
+      )
     },
     async abortRun({ id, reason }, caller) {
       const run = await records.find(sql, caller.project, id)
       if (run?.rollout && run.state !== 'ended') await deps.rollouts.rollBack({ id: run.rollout, reason: `run aborted: ${reason}` }, caller)
-      return await decide(caller, id, 'abortRun', reason, (found) => applied(found, { end: 'aborted', summary: `aborted by ${caller.id}: ${reason}` }, clock.now()))
+      return await decide(caller, id, 'abortRun', reason, (found) =>
+        applied(found, { end: 'aborted', summary: `aborted by ${caller.id}: ${reason}` }, clock.now()),
+      )
     },
     async rollBackRun({ id, reason }, caller) {
       const run = await records.find(sql, caller.project, id)
@@ -152,7 +243,13 @@ export function createLoops(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: Le
       await deps.rollouts.rollBack({ id: run.rollout, reason }, caller)
       return await sql.transaction(async (tx) => {
         const found = (await records.lock(tx, caller.project, id))!
-        const after: KeptRun = { ...found, state: 'ended', outcome: 'rolled_back', reason: `rolled back by ${caller.id}: ${reason}`, endedAt: found.endedAt ?? clock.now() }
+        const after: KeptRun = {
+          ...found,
+          state: 'ended',
+          outcome: 'rolled_back',
+          reason: `rolled back by ${caller.id}: ${reason}`,
+          endedAt: found.endedAt ?? clock.now(),
+        }
         await commit(tx, caller, after, 'ended', 'rollBackRun', reason)
         return shownRun(after)
       })
@@ -164,11 +261,23 @@ export function createLoops(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: Le
 function applied(run: KeptRun, result: StepResult, nowMs: number): KeptRun {
   const patched = { ...run, ...result.patch }
   if ('wait' in result) return noted({ ...patched, state: result.approval ? 'waiting_for_approval' : 'running' }, result.wait)
-  const closed: LoopStep = { ...patched.steps.at(-1)!, state: 'end' in result && result.end === 'failed' ? 'failed' : 'done', summary: result.summary, evidence: result.evidence ?? {}, endedAt: nowMs }
+  const closed: LoopStep = {
+    ...patched.steps.at(-1)!,
+    state: 'end' in result && result.end === 'failed' ? 'failed' : 'done',
+    summary: result.summary,
+    evidence: result.evidence ?? {},
+    endedAt: nowMs,
+  }
   const steps = [...patched.steps.slice(0, -1), closed]
   if ('end' in result) return { ...patched, state: 'ended', outcome: result.end, reason: result.summary, endedAt: nowMs, steps }
   const next: LoopStep = { name: result.go, state: 'running', summary: '', evidence: {}, startedAt: nowMs, endedAt: null }
-  return { ...patched, state: 'running', step: result.go, steps: [...steps, next], attempts: run.attempts + (result.go === 'retrain' ? 1 : 0) }
+  return {
+    ...patched,
+    state: 'running',
+    step: result.go,
+    steps: [...steps, next],
+    attempts: run.attempts + (result.go === 'retrain' ? 1 : 0),
+  }
 }
 
 function noted(run: KeptRun, summary: string): KeptRun {

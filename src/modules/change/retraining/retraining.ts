@@ -3,14 +3,14 @@ import path from 'node:path'
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
 import { AppError, messageFrom } from '../../../contract/errors.ts'
 import type { retraining, Training } from '../../../contract/retraining.ts'
-import type { Blobs } from '../../../infra/blobs/index.ts'
+import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { JobContext, Jobs } from '../../../infra/jobs/index.ts'
 import { readReference } from '../../../infra/labelled-rows.ts'
-import { createRecords } from '../../../infra/sql/records.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
+import { createRecords } from '../../../infra/sql/records.ts'
 import type { QuarantineWindows } from '../../data/quarantine/index.ts'
 import type { Access } from '../../govern/access/index.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
@@ -40,7 +40,13 @@ type Deps = {
   serverUrl: () => string
   environment: () => Record<string, string>
 }
-type Task = { readonly project: string; readonly training: string; readonly fromMs: number | null; readonly toMs: number | null }
+type Task = {
+  readonly project: string
+  readonly training: string
+  readonly fromMs: number | null
+  readonly toMs: number | null
+  readonly changedAt: number | null
+}
 
 export const trainingsTable = { table: 'trainings', key: ['id'] } as const
 const LOG_TAIL_BYTES = 1_048_576
@@ -48,10 +54,19 @@ const ended: ReadonlySet<Training['state']> = new Set(['succeeded', 'failed', 'c
 
 export function createRetraining(deps: Deps): Retraining {
   const { sql, clock, ids, jobs, ledger, bus, documents, registry } = deps
-  const records = createRecords<Training & { job?: string }>(trainingsTable.table, (training) => ({ deployment: training.deployment, state: training.state, at: training.startedAt }), sql.dialect)
+  const records = createRecords<Training & { job?: string }>(
+    trainingsTable.table,
+    (training) => ({ deployment: training.deployment, state: training.state, at: training.startedAt }),
+    sql.dialect,
+  )
   const folderOf = (id: string) => path.join(deps.folder, id)
 
-  jobs.define('retraining.run', { maxAttempts: 3, timeoutMs: 25 * 3_600_000, concurrency: 1, run: (context) => run(context, context.payload as Task) })
+  jobs.define('retraining.run', {
+    maxAttempts: 3,
+    timeoutMs: 25 * 3_600_000,
+    concurrency: 1,
+    run: (context) => run(context, context.payload as Task),
+  })
 
   async function run(context: JobContext, task: Task): Promise<void> {
     const training = await records.find(sql, task.project, task.training)
@@ -77,7 +92,13 @@ export function createRetraining(deps: Deps): Retraining {
     const features = await freeze(task, training, trainer, folder)
     await context.progress(0.2, 'training')
     const timeoutMs = trainer.spec.timeoutSeconds * 1_000
-    const key = await deps.access.issueKey(project, `training-${training.id.slice(-12)}`, 'operator', timeoutMs + 60_000, `training ${training.id}`)
+    const key = await deps.access.issueKey(
+      project,
+      `training-${training.id.slice(-12)}`,
+      'operator',
+      timeoutMs + 60_000,
+      `training ${training.id}`,
+    )
     try {
       const { exitCode, cause } = await runCommand({
         command: trainer.spec.command,
@@ -98,14 +119,23 @@ export function createRetraining(deps: Deps): Retraining {
         timeoutMs,
         signal: context.signal,
       })
-      if (cause === 'timed_out') throw new AppError('timeout', `the trainer ran longer than its limit of ${trainer.spec.timeoutSeconds} s and was stopped`, { exitCode })
+      if (cause === 'timed_out')
+        throw new AppError('timeout', `the trainer ran longer than its limit of ${trainer.spec.timeoutSeconds} s and was stopped`, {
+          exitCode,
+        })
       context.signal.throwIfAborted()
-      if (exitCode !== 0) throw new AppError('internal', `the trainer ended with exit code ${exitCode}; see "setpoint retraining read-log ${training.id}"`, { exitCode })
+      if (exitCode !== 0)
+        throw new AppError('internal', `the trainer ended with exit code ${exitCode}; see "setpoint retraining read-log ${training.id}"`, {
+          exitCode,
+        })
     } finally {
       await deps.access.withdrawKey(key.id, `training ${training.id} ended`)
     }
     const version = await registeredBy(project, training)
-    if (version === undefined) throw new AppError('internal', `the trainer ended well but registered no version of ${training.model} with training ${training.id}`, { exitCode: 0 })
+    if (version === undefined)
+      throw new AppError('internal', `the trainer ended well but registered no version of ${training.model} with training ${training.id}`, {
+        exitCode: 0,
+      })
     return version
   }
 
@@ -116,13 +146,36 @@ export function createRetraining(deps: Deps): Retraining {
     let facts = training.snapshot
     if (!facts) {
       const wanted = spec.snapshot
-      const reference = wanted.includeReference && champion.reference ? await readReference(deps.blobs, champion.reference, champion.features) : null
+      const reference =
+        wanted.includeReference && champion.reference ? await readReference(deps.blobs, champion.reference, champion.features) : null
       const excluding = (await deps.quarantine.inForce(task.project, training.deployment)).map((window) => window.scope)
-      const window = { project: task.project, deployment: training.deployment, fromMs: task.fromMs ?? 0, toMs: task.toMs ?? clock.now() }
-      const taken = await takeSnapshot(deps, { ...window, maxRows: wanted.maxRows, holdOut: wanted.holdOut, features: champion.features, excluding, reference })
+      const window = {
+        project: task.project,
+        deployment: training.deployment,
+        fromMs: task.fromMs ?? 0,
+        toMs: task.toMs ?? clock.now(),
+        changedAt: task.changedAt ?? 0,
+      }
+      const taken = await takeSnapshot(deps, {
+        ...window,
+        maxRows: wanted.maxRows,
+        holdOut: wanted.holdOut,
+        features: champion.features,
+        excluding,
+        reference,
+      })
       facts = taken.facts
-      if (facts.rows < wanted.minRows) throw new AppError('conflict', `only ${facts.rows} labelled rows to learn from; trainer ${training.trainer} needs ${wanted.minRows}`)
-      await edit(task.project, training.id, (before) => ({ ...before, state: 'running', snapshot: taken.facts, heldOutFromMs: taken.heldOutFromMs }))
+      if (facts.rows < wanted.minRows)
+        throw new AppError(
+          'conflict',
+          `only ${facts.rows} labelled rows to learn from; trainer ${training.trainer} needs ${wanted.minRows}`,
+        )
+      await edit(task.project, training.id, (before) => ({
+        ...before,
+        state: 'running',
+        snapshot: taken.facts,
+        heldOutFromMs: taken.heldOutFromMs,
+      }))
     }
     const { stream } = await deps.blobs.get(facts.digest)
     await fs.writeFile(path.join(folder, 'dataset.csv'), stream)
@@ -137,7 +190,14 @@ export function createRetraining(deps: Deps): Retraining {
     await sql.transaction(async (tx) => {
       const before = await records.lock(tx, project, id)
       if (before && !ended.has(before.state)) await records.save(tx, change(before))
-      if (before) await ledger.seal(tx, { caller: { id: 'setpoint', project }, reason: 'the training went on', operation: 'retraining.run', table: trainingsTable, key: [id] })
+      if (before)
+        await ledger.seal(tx, {
+          caller: { id: 'setpoint', project },
+          reason: 'the training went on',
+          operation: 'retraining.run',
+          table: trainingsTable,
+          key: [id],
+        })
     })
   }
 
@@ -147,8 +207,26 @@ export function createRetraining(deps: Deps): Retraining {
       if (!before || ended.has(before.state)) return
       const after = { ...before, ...result, endedAt: clock.now() }
       await records.save(tx, after)
-      await ledger.seal(tx, { caller: { id: 'setpoint', project }, reason: after.problem ?? `trained version ${after.version}`, operation: 'retraining.end', table: trainingsTable, key: [id] })
-      await bus.publish(tx, { name: 'retraining.ended', project, subject: id, data: { deployment: after.deployment, model: after.model, state: after.state, version: after.version, problem: after.problem, loopRun: after.loopRun } })
+      await ledger.seal(tx, {
+        caller: { id: 'setpoint', project },
+        reason: after.problem ?? `trained version ${after.version}`,
+        operation: 'retraining.end',
+        table: trainingsTable,
+        key: [id],
+      })
+      await bus.publish(tx, {
+        name: 'retraining.ended',
+        project,
+        subject: id,
+        data: {
+          deployment: after.deployment,
+          model: after.model,
+          state: after.state,
+          version: after.version,
+          problem: after.problem,
+          loopRun: after.loopRun,
+        },
+      })
     })
   }
 
@@ -159,14 +237,24 @@ export function createRetraining(deps: Deps): Retraining {
   }
 
   return {
-    async startTraining({ trainer, deployment, fromMs, toMs, loopRun, key, reason }, caller) {
+    async startTraining({ trainer, deployment, fromMs, toMs, changedAt, loopRun, key, reason }, caller) {
       await documents.need('Trainer', caller.project, trainer)
       const target = await documents.need('Deployment', caller.project, deployment)
       return await sql.transaction(async (tx) => {
         const earlier = key === undefined ? undefined : await records.findByKey(tx, caller.project, key)
         if (earlier) return publicTraining(earlier)
         const id = ids('train')
-        const job = await jobs.enqueue(tx, { kind: 'retraining.run', project: caller.project, payload: { project: caller.project, training: id, fromMs: fromMs ?? null, toMs: toMs ?? null } satisfies Task })
+        const job = await jobs.enqueue(tx, {
+          kind: 'retraining.run',
+          project: caller.project,
+          payload: {
+            project: caller.project,
+            training: id,
+            fromMs: fromMs ?? null,
+            toMs: toMs ?? null,
+            changedAt: changedAt ?? null,
+          } satisfies Task,
+        })
         const training: Training = {
           id,
           trainer,
@@ -184,7 +272,12 @@ export function createRetraining(deps: Deps): Retraining {
         }
         await records.insert(tx, caller.project, { ...training, job: job.id }, key)
         await ledger.seal(tx, { caller, reason, operation: 'retraining.startTraining', table: trainingsTable, key: [id] })
-        await bus.publish(tx, { name: 'retraining.started', project: caller.project, subject: id, data: { deployment, trainer, model: training.model, reason } })
+        await bus.publish(tx, {
+          name: 'retraining.started',
+          project: caller.project,
+          subject: id,
+          data: { deployment, trainer, model: training.model, reason },
+        })
         return training
       })
     },

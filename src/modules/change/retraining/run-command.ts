@@ -47,7 +47,14 @@ export function runCommand(given: Command): Promise<CommandEnd> {
     child.on('spawn', () => notePid(given.pidFile, child))
     child.on('error', (error) => {
       done()
-      reject(new AppError('invalid', `the trainer’s program ${program} cannot be started in ${path.basename(given.workingFolder)}: ${error.message}`, {}, error))
+      reject(
+        new AppError(
+          'invalid',
+          `the trainer’s program ${program} cannot be started in ${path.basename(given.workingFolder)}: ${error.message}`,
+          {},
+          error,
+        ),
+      )
     })
     child.on('exit', (exitCode) => {
       done()

@@ -1,6 +1,6 @@
-import type { Training } from '../../../contract/retraining.ts'
 import { excludingFrom, type QuarantineScope } from '../../../contract/quarantine.ts'
-import type { Blobs } from '../../../infra/blobs/index.ts'
+import type { Training } from '../../../contract/retraining.ts'
+import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { LabelledMatrix } from '../../../infra/labelled-rows.ts'
 import { numericCsvHeader, numericCsvLine } from '../../../lib/numeric-csv.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
@@ -10,6 +10,8 @@ type Wanted = {
   readonly deployment: string
   readonly fromMs: number
   readonly toMs: number
+  /** Rows since then are marked as current. */
+  readonly changedAt: number
   readonly maxRows: number
   /** Newest share kept back for the gate. */
   readonly holdOut: number
@@ -21,34 +23,47 @@ export type Snapshot = { readonly facts: NonNullable<Training['snapshot']>; read
 
 /**
  * Freezes what a trainer learns from: the newest labelled rows but for the held-out share, without quarantined ones, after
- * the champion’s reference rows where wanted. Columns: the features, `label`, and `live` (1 = from traffic, 0 = reference).
+ * the champion’s reference rows where wanted. Columns: the features, `label`, and `current`: 1 for rows of the traffic as it
+ * is since the change, from which the next reference should be taken; 0 for rows from before it.
  */
 export async function takeSnapshot(deps: { telemetry: Telemetry; blobs: Blobs }, wanted: Wanted): Promise<Snapshot> {
   const { project, deployment, fromMs, toMs, maxRows, features, reference } = wanted
   const window = { project, deployment, fromMs, toMs, limit: maxRows }
   const rows: { atMs: number; line: string }[] = []
   for await (const page of deps.telemetry.labelledRows({ ...window, order: 'newest', excluding: excludingFrom(wanted.excluding) })) {
-    for (const row of page) if (row.features.length === features.length) rows.push({ atMs: row.atMs, line: numericCsvLine([...row.features.map((value) => value ?? Number.NaN), row.label, 1]) })
+    for (const row of page)
+      if (row.features.length === features.length)
+        rows.push({
+          atMs: row.atMs,
+          line: numericCsvLine([...row.features.map((value) => value ?? Number.NaN), row.label, row.atMs >= wanted.changedAt ? 1 : 0]),
+        })
   }
   rows.sort((a, b) => a.atMs - b.atMs)
   const heldOutFromMs = rows[Math.floor(rows.length * (1 - wanted.holdOut))]?.atMs ?? toMs
   const taught = rows.filter((row) => row.atMs < heldOutFromMs)
-  const all = await countLabelled(deps.telemetry, window)
+  const all =
+    wanted.excluding.length === 0
+      ? rows.length
+      : await deps.telemetry.countLabelled({ project, deployment, fromMs: rows[0]?.atMs ?? fromMs, toMs })
 
   async function* csv() {
-    yield Buffer.from(numericCsvHeader([...features, 'label', 'live']))
+    yield Buffer.from(numericCsvHeader([...features, 'label', 'current']))
     for (let row = 0; row < (reference?.rows ?? 0); row++) {
-      yield Buffer.from(numericCsvLine([...reference!.values.subarray(row * features.length, (row + 1) * features.length), reference!.labels[row]!, 0]))
+      yield Buffer.from(
+        numericCsvLine([...reference!.values.subarray(row * features.length, (row + 1) * features.length), reference!.labels[row]!, 0]),
+      )
     }
     for (const { line } of taught) yield Buffer.from(line)
   }
   const { digest } = await deps.blobs.put(csv())
-  const facts = { digest, rows: taught.length, referenceRows: reference?.rows ?? 0, quarantinedRows: Math.max(0, all - rows.length), fromMs: taught[0]?.atMs ?? fromMs, toMs: taught.at(-1)?.atMs ?? toMs }
+  const facts = {
+    digest,
+    rows: taught.length,
+    referenceRows: reference?.rows ?? 0,
+    quarantinedRows: Math.max(0, all - rows.length),
+    currentRows: taught.filter((row) => row.atMs >= wanted.changedAt).length,
+    fromMs: taught[0]?.atMs ?? fromMs,
+    toMs: taught.at(-1)?.atMs ?? toMs,
+  }
   return { facts, heldOutFromMs }
-}
-
-async function countLabelled(telemetry: Telemetry, window: { project: string; deployment: string; fromMs: number; toMs: number; limit: number }): Promise<number> {
-  let count = 0
-  for await (const page of telemetry.labelledRows({ ...window, order: 'newest', excluding: [] })) count += page.length
-  return count
 }

@@ -1,5 +1,11 @@
 import type { PairedEvidence } from '../../../contract/rollouts.ts'
-import { advancePairedTest, createPairedTest, differenceInterval, type PairedTestState, pairedTestState } from '../../../lib/stats/sequential.ts'
+import {
+  advancePairedTest,
+  createPairedTest,
+  differenceInterval,
+  type PairedTestState,
+  pairedTestState,
+} from '../../../lib/stats/sequential.ts'
 
 /** An e-value beyond this is shown as this: JSON has no infinity. */
 const MOST_EVIDENCE = 1e300

@@ -5,8 +5,8 @@ import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Jobs } from '../../../infra/jobs/index.ts'
-import { createRecords } from '../../../infra/sql/records.ts'
 import type { Db, Sql, Tx } from '../../../infra/sql/index.ts'
+import { createRecords } from '../../../infra/sql/records.ts'
 import type { QuarantineWindows } from '../../data/quarantine/index.ts'
 import type { Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
@@ -35,7 +35,12 @@ type Deps = {
 /** A rollout as decided; its evidence so far is kept apart, because it changes with every batch of labels and decides nothing by itself. */
 type Kept = Rollout & { readonly threshold: number }
 /** The sequential tests of a rollout, and the last segment of each node that was counted. */
-type Evidence = { readonly id: string; readonly shadow: StageEvidence | null; readonly canary: StageEvidence | null; readonly counted: Readonly<Record<string, string>> }
+type Evidence = {
+  readonly id: string
+  readonly shadow: StageEvidence | null
+  readonly canary: StageEvidence | null
+  readonly counted: Readonly<Record<string, string>>
+}
 type Actor = Pick<Caller, 'id' | 'project'>
 type Next = { readonly state: Rollout['state']; readonly verdict: string }
 
@@ -45,28 +50,57 @@ const running: readonly Rollout['state'][] = ['shadow', 'canary', 'won']
 
 export function createRollouts(deps: Deps): Rollouts {
   const { sql, clock, ids, jobs, ledger, bus, documents, registry, deployments } = deps
-  const records = createRecords<Kept>(rolloutsTable.table, (rollout) => ({ deployment: rollout.deployment, state: rollout.state, at: rollout.startedAt }), sql.dialect)
+  const records = createRecords<Kept>(
+    rolloutsTable.table,
+    (rollout) => ({ deployment: rollout.deployment, state: rollout.state, at: rollout.startedAt }),
+    sql.dialect,
+  )
   const evidences = createRecords<Evidence>('rollout_evidence', () => ({ deployment: null, state: 'gathering', at: 0 }), sql.dialect)
 
   jobs.define('rollouts.check', { run: (context) => check(context.payload as { project: string; rollout: string }) })
 
-  async function save(tx: Tx, caller: Actor, rollout: Kept, event: 'started' | 'advanced' | 'ended', operation: string, reason: string): Promise<void> {
+  async function save(
+    tx: Tx,
+    caller: Actor,
+    rollout: Kept,
+    event: 'started' | 'advanced' | 'ended',
+    operation: string,
+    reason: string,
+  ): Promise<void> {
     await records.save(tx, rollout)
     await ledger.seal(tx, { caller, reason, operation: `rollouts.${operation}`, table: rolloutsTable, key: [rollout.id] })
     const { deployment, state, challenger, champion, held, verdict, loopRun } = rollout
-    await bus.publish(tx, { name: `rollouts.${event}`, project: caller.project, subject: rollout.id, data: { deployment, state, challenger, champion, held, verdict, loopRun, reason } })
+    await bus.publish(tx, {
+      name: `rollouts.${event}`,
+      project: caller.project,
+      subject: rollout.id,
+      data: { deployment, state, challenger, champion, held, verdict, loopRun, reason },
+    })
   }
 
   /** Takes a rollout to its next state with everything that goes with it: route, aliases, ledger, event. */
   async function move(tx: Tx, caller: Actor, rollout: Kept, { state, verdict }: Next, operation: string): Promise<Kept> {
     const now = clock.now()
     const over = state === 'promoted' || state === 'rolled_back'
-    const after: Kept = { ...(await withEvidence(tx, caller.project, rollout)), state, verdict, stageStartedAt: now, endedAt: over ? now : null }
+    const after: Kept = {
+      ...(await withEvidence(tx, caller.project, rollout)),
+      state,
+      verdict,
+      stageStartedAt: now,
+      endedAt: over ? now : null,
+    }
     const change = { caller, reason: verdict, operation: `rollouts.${operation}` }
     const route = { mode: 'steady', challengerVersion: null, percent: 0, rollout: null } as const
-    if (state === 'canary') await deployments.setRouteIn(tx, rollout.deployment, { mode: 'canary', challengerVersion: rollout.challenger, percent: rollout.plan.canary.percent, rollout: rollout.id }, change)
+    if (state === 'canary')
+      await deployments.setRouteIn(
+        tx,
+        rollout.deployment,
+        { mode: 'canary', challengerVersion: rollout.challenger, percent: rollout.plan.canary.percent, rollout: rollout.id },
+        change,
+      )
     if (over) {
-      if (state === 'promoted') await registry.moveAliasIn(tx, { model: rollout.model, alias: 'champion', version: rollout.challenger, reason: verdict }, caller)
+      if (state === 'promoted')
+        await registry.moveAliasIn(tx, { model: rollout.model, alias: 'champion', version: rollout.challenger, reason: verdict }, caller)
       await registry.removeAliasIn(tx, { model: rollout.model, alias: 'challenger', reason: verdict }, caller)
       await deployments.setRouteIn(tx, rollout.deployment, route, change)
     }
@@ -83,18 +117,28 @@ export function createRollouts(deps: Deps): Rollouts {
       const health = deployments.challengerHealth(project, rollout.deployment, rollout.id)
       const failed = health.rows === 0 ? 0 : health.failures / health.rows
       if (health.rows >= 100 && failed > rollout.plan.canary.maxErrorRate)
-        return { state: 'rolled_back', verdict: `the challenger failed on ${(failed * 100).toFixed(1)} % of ${health.rows} rows; at most ${rollout.plan.canary.maxErrorRate * 100} % is allowed` }
+        return {
+          state: 'rolled_back',
+          verdict: `the challenger failed on ${(failed * 100).toFixed(1)} % of ${health.rows} rows; at most ${rollout.plan.canary.maxErrorRate * 100} % is allowed`,
+        }
     }
     const verdict = evidence ? verdictOf(evidence, stage.minRows) : 'undecided'
     const shown = evidence?.shown
-    if (verdict === 'harm') return { state: 'rolled_back', verdict: `harmful in ${rollout.state}: error ${points(shown?.difference)} higher than the champion’s, on ${shown!.rows} rows (e-value ${shown!.evidenceHarm.toFixed(1)})` }
+    if (verdict === 'harm')
+      return {
+        state: 'rolled_back',
+        verdict: `harmful in ${rollout.state}: error ${points(shown?.difference)} higher than the champion’s, on ${shown!.rows} rows (e-value ${shown!.evidenceHarm.toFixed(1)})`,
+      }
     if (verdict === 'pass') {
       const proof = `error differs by ${points(shown?.difference)} from the champion’s, on ${shown!.rows} paired rows (e-value ${shown!.evidenceNotWorse.toFixed(1)}, needed ${shown!.threshold})`
       if (rollout.state === 'shadow') return { state: 'canary', verdict: `not worse in shadow: ${proof}` }
       return { state: rollout.plan.promotion === 'by_hand' ? 'won' : 'promoted', verdict: `not worse in canary: ${proof}` }
     }
     if (clock.now() - rollout.stageStartedAt > stage.maxSeconds * 1_000)
-      return { state: 'rolled_back', verdict: `no verdict in ${rollout.state} within ${stage.maxSeconds} s: ${shown?.rows ?? 0} paired labelled rows, e-value ${shown?.evidenceNotWorse.toFixed(1) ?? 'none'} of ${(1 / stage.alpha).toFixed(0)}` }
+      return {
+        state: 'rolled_back',
+        verdict: `no verdict in ${rollout.state} within ${stage.maxSeconds} s: ${shown?.rows ?? 0} paired labelled rows, e-value ${shown?.evidenceNotWorse.toFixed(1) ?? 'none'} of ${(1 / stage.alpha).toFixed(0)}`,
+      }
     return null
   }
 
@@ -105,18 +149,32 @@ export function createRollouts(deps: Deps): Rollouts {
       if (!rollout || !running.includes(rollout.state)) return
       const next = judge(project, rollout, await evidences.find(tx, project, id))
       const after = next ? await move(tx, caller, rollout, next, 'judge') : rollout
-      if (running.includes(after.state)) await jobs.enqueue(tx, { kind: 'rollouts.check', project, payload: { project, rollout: id }, runAtMs: clock.now() + CHECK_EVERY_MS })
+      if (running.includes(after.state))
+        await jobs.enqueue(tx, {
+          kind: 'rollouts.check',
+          project,
+          payload: { project, rollout: id },
+          runAtMs: clock.now() + CHECK_EVERY_MS,
+        })
     })
   }
 
-  async function count(project: string, id: string, segmentId: string, pairs: readonly LabelledPair[], poisoned: (pair: LabelledPair) => boolean): Promise<void> {
+  async function count(
+    project: string,
+    id: string,
+    segmentId: string,
+    pairs: readonly LabelledPair[],
+    poisoned: (pair: LabelledPair) => boolean,
+  ): Promise<void> {
     await sql.transaction(async (tx) => {
       const rollout = await records.lock(tx, project, id)
       if (!rollout || (rollout.state !== 'shadow' && rollout.state !== 'canary')) return
       const before = (await evidences.find(tx, project, id)) ?? { id, shadow: null, canary: null, counted: {} }
       const [node, number] = splitSegment(segmentId)
       if ((before.counted[node] ?? '') >= number) return
-      const scored = pairs.filter((pair) => pair.atMs >= rollout.stageStartedAt && !poisoned(pair)).flatMap((pair) => pairFrom(pair, rollout))
+      const scored = pairs
+        .filter((pair) => pair.atMs >= rollout.stageStartedAt && !poisoned(pair))
+        .flatMap((pair) => pairFrom(pair, rollout))
       const test = addPairs(before[rollout.state], scored, rollout.threshold, rollout.plan[rollout.state])
       const after: Evidence = { ...before, [rollout.state]: test, counted: { ...before.counted, [node]: number } }
       await evidences.save(tx, after)
@@ -155,22 +213,33 @@ export function createRollouts(deps: Deps): Rollouts {
       for (const { project, record } of active) {
         const own = pairs.filter((pair) => pair.project === project && pair.deployment === record.deployment)
         if (own.length === 0) continue
-        const sources = new Set((await deps.quarantine.inForce(project, record.deployment)).flatMap((window) => window.scope.labelSources ?? []))
+        const sources = new Set(
+          (await deps.quarantine.inForce(project, record.deployment)).flatMap((window) => window.scope.labelSources ?? []),
+        )
         await count(project, record.id, segmentId, own, (pair) => sources.has(pair.labelSource))
       }
     },
     async startRollout({ deployment, challenger, plan, loopRun, key, reason }, caller) {
       const target = await documents.need('Deployment', caller.project, deployment)
       const champion = await registry.champion(caller.project, target.spec.model)
-      if (!champion) throw new AppError('conflict', `model ${target.spec.model} has no champion; register a version with "--alias champion" instead`)
+      if (!champion)
+        throw new AppError('conflict', `model ${target.spec.model} has no champion; register a version with "--alias champion" instead`)
       const candidate = await registry.version(caller.project, target.spec.model, challenger)
-      if (candidate.features.join() !== champion.features.join()) throw new AppError('conflict', `version ${challenger} takes other features than the champion, version ${champion.version}; requests cannot be paired`)
+      if (candidate.features.join() !== champion.features.join())
+        throw new AppError(
+          'conflict',
+          `version ${challenger} takes other features than the champion, version ${champion.version}; requests cannot be paired`,
+        )
       return await sql.transaction(async (tx) => {
         const earlier = key === undefined ? undefined : await records.findByKey(tx, caller.project, key)
         if (earlier) return shownRollout(earlier)
         if (champion.version === challenger) throw new AppError('conflict', `version ${challenger} is the champion already`)
         const [busy] = await records.list(tx, { project: caller.project, deployment, state: running, limit: 1 })
-        if (busy) throw new AppError('conflict', `deployment ${deployment} is in rollout ${busy.id} of version ${busy.challenger}; wait for it or roll it back`)
+        if (busy)
+          throw new AppError(
+            'conflict',
+            `deployment ${deployment} is in rollout ${busy.id} of version ${busy.challenger}; wait for it or roll it back`,
+          )
         const now = clock.now()
         const rollout: Kept = {
           id: ids('roll'),
@@ -193,9 +262,19 @@ export function createRollouts(deps: Deps): Rollouts {
         await records.insert(tx, caller.project, rollout, key)
         await evidences.insert(tx, caller.project, { id: rollout.id, shadow: null, canary: null, counted: {} })
         await registry.moveAliasIn(tx, { model: rollout.model, alias: 'challenger', version: challenger, reason }, caller)
-        await deployments.setRouteIn(tx, deployment, { mode: 'shadow', challengerVersion: challenger, percent: 0, rollout: rollout.id }, { caller, reason, operation: 'rollouts.startRollout' })
+        await deployments.setRouteIn(
+          tx,
+          deployment,
+          { mode: 'shadow', challengerVersion: challenger, percent: 0, rollout: rollout.id },
+          { caller, reason, operation: 'rollouts.startRollout' },
+        )
         await save(tx, caller, rollout, 'started', 'startRollout', reason)
-        await jobs.enqueue(tx, { kind: 'rollouts.check', project: caller.project, payload: { project: caller.project, rollout: rollout.id }, runAtMs: now + CHECK_EVERY_MS })
+        await jobs.enqueue(tx, {
+          kind: 'rollouts.check',
+          project: caller.project,
+          payload: { project: caller.project, rollout: rollout.id },
+          runAtMs: now + CHECK_EVERY_MS,
+        })
         return shownRollout(rollout)
       })
     },
@@ -212,7 +291,8 @@ export function createRollouts(deps: Deps): Rollouts {
     resumeRollout: hold(false, 'resumeRollout'),
     async promoteChallenger({ id, reason }, caller) {
       return await decide(caller, id, async (tx, rollout) => {
-        if (rollout.state !== 'won') throw new AppError('conflict', `rollout ${id} is ${rollout.state}; only a challenger that won its canary can be promoted`)
+        if (rollout.state !== 'won')
+          throw new AppError('conflict', `rollout ${id} is ${rollout.state}; only a challenger that won its canary can be promoted`)
         return await move(tx, caller, rollout, { state: 'promoted', verdict: reason }, 'promoteChallenger')
       })
     },
@@ -221,7 +301,8 @@ export function createRollouts(deps: Deps): Rollouts {
         if (rollout.state === 'rolled_back') return rollout
         if (rollout.state === 'promoted') {
           const champion = await registry.champion(caller.project, rollout.model)
-          if (champion?.version !== rollout.challenger) throw new AppError('conflict', `version ${rollout.challenger} is no longer the champion; version ${champion?.version} is`)
+          if (champion?.version !== rollout.challenger)
+            throw new AppError('conflict', `version ${rollout.challenger} is no longer the champion; version ${champion?.version} is`)
           await registry.moveAliasIn(tx, { model: rollout.model, alias: 'champion', version: rollout.champion, reason }, caller)
         }
         return await move(tx, caller, rollout, { state: 'rolled_back', verdict: reason }, 'rollBack')

@@ -36,27 +36,67 @@ const percent = (share: number) => `${(share * 100).toFixed(1)} %`
  */
 export function assess(observed: Observed, limits: Limits): Assessment {
   const faults = dataFaults(observed, limits)
-  if (faults.length > 0) return { cause: 'broken_data', summary: `broken data: ${faults.map((fault) => fault.text).join('; ')}`, evidence: { faults }, actors: [], labelSources: [] }
+  if (faults.length > 0)
+    return {
+      cause: 'broken_data',
+      summary: `broken data: ${faults.map((fault) => fault.text).join('; ')}`,
+      evidence: { faults },
+      actors: [],
+      labelSources: [],
+    }
   const sources = errorsBySource(observed)
   const liars = poisonedSources(sources, observed, limits)
   if (liars.length > 0) {
-    const text = liars.map((source) => `${source.name} contradicts the model on ${percent(source.errorRate)} of ${source.rows} rows`).join('; ')
-    return { cause: 'poisoned_labels', summary: `poisoned labels: ${text}, the other sources on ${percent(othersRate(sources, liars))}`, evidence: { sources }, actors: [], labelSources: liars.map((source) => source.name) }
+    const text = liars
+      .map((source) => `${source.name} contradicts the model on ${percent(source.errorRate)} of ${source.rows} rows`)
+      .join('; ')
+    return {
+      cause: 'poisoned_labels',
+      summary: `poisoned labels: ${text}, the other sources on ${percent(othersRate(sources, liars))}`,
+      evidence: { sources },
+      actors: [],
+      labelSources: liars.map((source) => source.name),
+    }
   }
   const wrong = observed.labelled.filter((row) => isWrong(row, observed.threshold))
   const errorRate = observed.labelled.length === 0 ? null : wrong.length / observed.labelled.length
   const baseline = observed.baselineErrors / Math.max(1, observed.baselineRows)
   const facts = { labelledRows: observed.labelled.length, errorRate, baselineErrorRate: baseline, moved: observed.moved.slice(0, 5) }
   if (errorRate !== null && !isWorse(wrong.length, observed)) {
-    return { cause: 'no_loss', summary: `the inputs moved, the quality did not: error ${percent(errorRate)} on ${observed.labelled.length} labelled rows, ${percent(baseline)} before`, evidence: facts, actors: [], labelSources: [] }
+    return {
+      cause: 'no_loss',
+      summary: `the inputs moved, the quality did not: error ${percent(errorRate)} on ${observed.labelled.length} labelled rows, ${percent(baseline)} before`,
+      evidence: facts,
+      actors: [],
+      labelSources: [],
+    }
   }
   const few = concentration(observed, limits)
   const wrongByFew = wrong.length === 0 ? 0 : wrong.filter((row) => few.groups.includes(row.actor)).length / wrong.length
-  const evidence = { ...facts, shiftExplainedByFew: few.explained, few: few.groups.length, rowShareOfFew: few.rowShare, errorShareOfFew: wrongByFew, boundaryCrowding: boundaryCrowding(observed, few.groups) }
+  const evidence = {
+    ...facts,
+    shiftExplainedByFew: few.explained,
+    few: few.groups.length,
+    rowShareOfFew: few.rowShare,
+    errorShareOfFew: wrongByFew,
+    boundaryCrowding: boundaryCrowding(observed, few.groups),
+  }
   const loss = errorRate === null ? 'no labels yet' : `error ${percent(errorRate)} against ${percent(baseline)}`
   if (Math.max(few.explained, wrongByFew) >= limits.concentration)
-    return { cause: 'evasion', summary: `attack: ${few.groups.length} actors make ${percent(few.explained)} of the shift and ${percent(wrongByFew)} of the errors; ${loss}`, evidence, actors: few.groups, labelSources: [] }
-  return { cause: 'real_change', summary: `real change: the shift is spread over all actors (the most active few explain ${percent(few.explained)}); ${loss}`, evidence, actors: [], labelSources: [] }
+    return {
+      cause: 'evasion',
+      summary: `attack: ${few.groups.length} actors make ${percent(few.explained)} of the shift and ${percent(wrongByFew)} of the errors; ${loss}`,
+      evidence,
+      actors: few.groups,
+      labelSources: [],
+    }
+  return {
+    cause: 'real_change',
+    summary: `real change: the shift is spread over all actors (the most active few explain ${percent(few.explained)}); ${loss}`,
+    evidence,
+    actors: [],
+    labelSources: [],
+  }
 }
 
 type Fault = { readonly feature: string; readonly kind: 'missing' | 'stuck'; readonly share: number; readonly text: string }
@@ -65,10 +105,21 @@ function dataFaults({ profile, rows }: Observed, limits: Limits): Fault[] {
   if (rows.length === 0) return []
   return profile.features.slice(0, -1).flatMap((feature, i): Fault[] => {
     const missing = rows.filter((row) => !Number.isFinite(row.features[i])).length / rows.length
-    if (missing - feature.missing > limits.maxMissingShare) return [{ feature: feature.name, kind: 'missing', share: missing, text: `${feature.name} is missing in ${percent(missing)} of rows (${percent(feature.missing)} in the reference)` }]
+    if (missing - feature.missing > limits.maxMissingShare)
+      return [
+        {
+          feature: feature.name,
+          kind: 'missing',
+          share: missing,
+          text: `${feature.name} is missing in ${percent(missing)} of rows (${percent(feature.missing)} in the reference)`,
+        },
+      ]
     const first = rows[0]!.features[i]!
     const same = rows.filter((row) => row.features[i] === first).length / rows.length
-    if (same > 0.99 && feature.variance > 0 && Math.max(...feature.expected) < 0.8) return [{ feature: feature.name, kind: 'stuck', share: same, text: `${feature.name} is stuck at ${first} in ${percent(same)} of rows` }]
+    if (same > 0.99 && feature.variance > 0 && Math.max(...feature.expected) < 0.8)
+      return [
+        { feature: feature.name, kind: 'stuck', share: same, text: `${feature.name} is stuck at ${first} in ${percent(same)} of rows` },
+      ]
     return []
   })
 }
@@ -95,7 +146,9 @@ function poisonedSources(sources: readonly Source[], observed: Observed, limits:
   if (suspects.length === 0 || honest.length === 0) return []
   const honestErrors = honest.reduce((sum, source) => sum + source.errors, 0)
   const honestRows = honest.reduce((sum, source) => sum + source.rows, 0)
-  return honestErrors / honestRows <= observed.baselineErrors / Math.max(1, observed.baselineRows) + limits.labelConflict / 2 ? suspects : []
+  return honestErrors / honestRows <= observed.baselineErrors / Math.max(1, observed.baselineRows) + limits.labelConflict / 2
+    ? suspects
+    : []
 }
 
 function othersRate(sources: readonly Source[], without: readonly Source[]): number {
@@ -112,7 +165,9 @@ function isWorse(errors: number, { labelled, baselineErrors, baselineRows, toler
 
 function concentration({ profile, moved, rows }: Observed, limits: Limits) {
   const chosen = moved.length > 0 ? moved : profile.features.map((feature) => feature.name)
-  const features = profile.features.flatMap((feature, i) => (chosen.includes(feature.name) ? [{ profile: feature, values: rows.map((row) => row.features[i] ?? row.score) }] : []))
+  const features = profile.features.flatMap((feature, i) =>
+    chosen.includes(feature.name) ? [{ profile: feature, values: rows.map((row) => row.features[i] ?? row.score) }] : [],
+  )
   const actors = rows.map((row) => row.actor)
   const known = new Set(actors.filter((actor) => actor !== '')).size
   return concentrationOf({ features, groups: actors, most: Math.max(1, Math.floor(known * limits.maxActorShare)) })

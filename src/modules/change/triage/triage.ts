@@ -8,7 +8,13 @@ import { type Assessment, assess, type LabelledRow } from './assess.ts'
 
 export type { Assessment, Cause } from './assess.ts'
 
-type Window = { readonly project: string; readonly spec: LoopSpec; readonly fromMs: number; readonly toMs: number; readonly moved: readonly string[] }
+type Window = {
+  readonly project: string
+  readonly spec: LoopSpec
+  readonly fromMs: number
+  readonly toMs: number
+  readonly moved: readonly string[]
+}
 
 export type Triage = {
   /** Looks at the rows and labels of a window and says what is behind a detection. Undefined while the monitor has no reference. */
@@ -23,7 +29,15 @@ export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documen
   async function labelled({ project, spec, fromMs, toMs }: Pick<Window, 'project' | 'spec' | 'fromMs' | 'toMs'>): Promise<LabelledRow[]> {
     const excluding = excludingFrom((await deps.quarantine.inForce(project, spec.deployment)).map((window) => window.scope))
     const rows: LabelledRow[] = []
-    for await (const page of deps.telemetry.labelledRows({ project, deployment: spec.deployment, fromMs, toMs, limit: SAMPLE_ROWS, order: 'newest', excluding })) {
+    for await (const page of deps.telemetry.labelledRows({
+      project,
+      deployment: spec.deployment,
+      fromMs,
+      toMs,
+      limit: SAMPLE_ROWS,
+      order: 'newest',
+      excluding,
+    })) {
       for (const { label, score, actor, labelSource } of page) if (score !== null) rows.push({ label, score, actor, labelSource })
     }
     return rows
@@ -43,7 +57,13 @@ export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documen
         {
           profile: reference.profile.profile,
           moved: window.moved,
-          rows: await deps.telemetry.sampleRows({ project: window.project, deployment: window.spec.deployment, fromMs: window.fromMs, toMs: window.toMs, limit: SAMPLE_ROWS }),
+          rows: await deps.telemetry.sampleRows({
+            project: window.project,
+            deployment: window.spec.deployment,
+            fromMs: window.fromMs,
+            toMs: window.toMs,
+            limit: SAMPLE_ROWS,
+          }),
           labelled: await labelled(window),
           threshold: deployment.spec.threshold,
           baselineErrors: reference.profile.labelErrors,

@@ -42,10 +42,14 @@ export function createAccess(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: L
     return project
   }
 
-  async function addKey(caller: Pick<Caller, 'id' | 'project'>, input: { name: string; role: Role; scopes?: ApiKey['scopes']; lifetimeMs?: number; reason: string }) {
+  async function addKey(
+    caller: Pick<Caller, 'id' | 'project'>,
+    input: { name: string; role: Role; scopes?: ApiKey['scopes']; lifetimeMs?: number; reason: string },
+  ) {
     const allowed: readonly string[] = roleScopes[input.role]
     const excess = input.scopes?.filter((scope) => !allowed.includes(scope)) ?? []
-    if (excess.length > 0) throw new AppError('invalid', `the role ${input.role} does not have ${excess.join(', ')}; it has ${allowed.join(', ')}`)
+    if (excess.length > 0)
+      throw new AppError('invalid', `the role ${input.role} does not have ${excess.join(', ')}; it has ${allowed.join(', ')}`)
     const secret = randomToken()
     const now = clock.now()
     const key: ApiKey = {
@@ -70,7 +74,8 @@ export function createAccess(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: L
   async function revoke(caller: Pick<Caller, 'id' | 'project'>, id: string, reason: string): Promise<ApiKey> {
     const revoked = await sql.transaction(async (tx) => {
       const key = await store.findKey(tx, id)
-      if (!key || key.project !== caller.project) throw new AppError('not_found', `project ${caller.project} has no key ${id}; see "setpoint access list-keys"`)
+      if (!key || key.project !== caller.project)
+        throw new AppError('not_found', `project ${caller.project} has no key ${id}; see "setpoint access list-keys"`)
       if (key.revokedAt !== null) return key
       const revokedAt = clock.now()
       await store.markRevoked(tx, id, revokedAt)
@@ -133,7 +138,11 @@ export function createAccess(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: L
       const session = randomToken()
       return await sql.transaction(async (tx) => {
         const found = await store.takeSignIn(tx, hashSecret(token))
-        if (!found || found.expiresAt <= now) throw new AppError('unauthenticated', 'this sign-in link was used or is over; get a new one with "setpoint access create-sign-in"')
+        if (!found || found.expiresAt <= now)
+          throw new AppError(
+            'unauthenticated',
+            'this sign-in link was used or is over; get a new one with "setpoint access create-sign-in"',
+          )
         const kept = { caller: found.createdBy, project: found.project, role: found.role, expiresAt: now + SESSION_MS }
         await store.insertSession(tx, hashSecret(session), kept)
         return { caller: kept.caller, project: kept.project, scopes: [...roleScopes[kept.role]], expiresAt: kept.expiresAt, session }

@@ -12,7 +12,15 @@ import type { createThrottle } from './throttle.ts'
 const CACHE_MS = 5_000
 const MOST_CACHED = 10_000
 
-type Known = { readonly id: string; readonly project: string; readonly scopes: ReadonlySet<Scope>; readonly anyProject: boolean; readonly session?: string; readonly expiresAt: number | null; readonly readMs: number }
+type Known = {
+  readonly id: string
+  readonly project: string
+  readonly scopes: ReadonlySet<Scope>
+  readonly anyProject: boolean
+  readonly session?: string
+  readonly expiresAt: number | null
+  readonly readMs: number
+}
 
 export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex')
@@ -28,7 +36,10 @@ export function tokenParts(token: string): { id: string; secret: string } | unde
  * Finds who calls, from an API key (Bearer, `x-api-key`, or the password of Basic) or a console session. Keys seen in the
  * last seconds are answered from memory, without a promise, so that the data plane waits for nothing.
  */
-export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: ReturnType<typeof createThrottle> }): { authenticate: Authenticate; forget(): void } {
+export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: ReturnType<typeof createThrottle> }): {
+  authenticate: Authenticate
+  forget(): void
+} {
   const { db, clock, throttle } = deps
   const cache = new Map<string, Known>()
 
@@ -37,7 +48,10 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
     const known = token.startsWith('sp_') ? await knownFromKey(token) : await knownFromSession(token)
     if (!known || isOver(known)) {
       throttle.fail(credentials.address)
-      throw new AppError('unauthenticated', 'this key or session is unknown, expired or revoked; create a key with "setpoint access create-key"')
+      throw new AppError(
+        'unauthenticated',
+        'this key or session is unknown, expired or revoked; create a key with "setpoint access create-key"',
+      )
     }
     throttle.succeed(credentials.address)
     cache.set(token, known)
@@ -50,7 +64,14 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
     const key = parts && (await findKey(db, parts.id))
     if (!parts || !key || key.revokedAt !== null) return undefined
     if (!timingSafeEqual(Buffer.from(hashSecret(parts.secret), 'hex'), Buffer.from(key.secretHash, 'hex'))) return undefined
-    return { id: key.name, project: key.project, scopes: new Set(key.scopes), anyProject: isRoot(key.project, key.scopes), expiresAt: key.expiresAt, readMs: clock.now() }
+    return {
+      id: key.name,
+      project: key.project,
+      scopes: new Set(key.scopes),
+      anyProject: isRoot(key.project, key.scopes),
+      expiresAt: key.expiresAt,
+      readMs: clock.now(),
+    }
   }
 
   async function knownFromSession(token: string): Promise<Known | undefined> {
@@ -58,7 +79,15 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
     const session = await findSession(db, tokenHash)
     if (!session) return undefined
     const scopes = roleScopes[session.role]
-    return { id: session.caller, project: session.project, scopes: new Set(scopes), anyProject: isRoot(session.project, scopes), expiresAt: session.expiresAt, session: tokenHash, readMs: clock.now() }
+    return {
+      id: session.caller,
+      project: session.project,
+      scopes: new Set(scopes),
+      anyProject: isRoot(session.project, scopes),
+      expiresAt: session.expiresAt,
+      session: tokenHash,
+      readMs: clock.now(),
+    }
   }
 
   const isOver = (known: Known) => known.expiresAt !== null && known.expiresAt <= clock.now()
@@ -81,9 +110,11 @@ function isRoot(project: string, scopes: readonly Scope[]): boolean {
 }
 
 function callerFrom(known: Known, credentials: Credentials, scope: Scope): Caller {
-  if (!known.scopes.has(scope)) throw new AppError('forbidden', `this needs the scope "${scope}"; ${known.id} has ${[...known.scopes].join(', ')}`, { scope })
+  if (!known.scopes.has(scope))
+    throw new AppError('forbidden', `this needs the scope "${scope}"; ${known.id} has ${[...known.scopes].join(', ')}`, { scope })
   const project = credentials.project ?? known.project
-  if (project !== known.project && !known.anyProject) throw new AppError('forbidden', `${known.id} belongs to project ${known.project} and may not enter ${project}`, { project })
+  if (project !== known.project && !known.anyProject)
+    throw new AppError('forbidden', `${known.id} belongs to project ${known.project} and may not enter ${project}`, { project })
   return {
     id: known.id,
     project,
@@ -99,7 +130,8 @@ function callerFrom(known: Known, credentials: Credentials, scope: Scope): Calle
 function tokenFrom({ authorization, cookie }: Credentials): string | undefined {
   if (authorization !== undefined) {
     if (authorization.startsWith('Bearer ')) return authorization.slice(7).trim()
-    if (authorization.startsWith('Basic ')) return Buffer.from(authorization.slice(6), 'base64').toString('utf8').split(':').slice(1).join(':')
+    if (authorization.startsWith('Basic '))
+      return Buffer.from(authorization.slice(6), 'base64').toString('utf8').split(':').slice(1).join(':')
     return undefined
   }
   const pair = cookie?.split(/;\s*/).find((part) => part.startsWith(`${SESSION_COOKIE}=`))

@@ -31,7 +31,10 @@ export type StoredSession = { readonly caller: string; readonly project: string;
 const tables = (db: Db) => db.db.withTables<Tables>()
 
 export async function insertProject(db: Db, project: Project): Promise<void> {
-  await tables(db).insertInto('projects').values({ name: project.name, created_at: project.createdAt, created_by: project.createdBy }).execute()
+  await tables(db)
+    .insertInto('projects')
+    .values({ name: project.name, created_at: project.createdAt, created_by: project.createdBy })
+    .execute()
 }
 
 export async function findProject(db: Db, name: string): Promise<Project | undefined> {
@@ -75,13 +78,23 @@ export async function markRevoked(db: Db, id: string, revokedAt: number): Promis
   await tables(db).updateTable('api_keys').set({ revoked_at: revokedAt }).where('id', '=', id).execute()
 }
 
-export async function insertSignIn(db: Db, tokenHash: string, signIn: { project: string; role: Role; createdBy: string; expiresAt: number }): Promise<void> {
+export async function insertSignIn(
+  db: Db,
+  tokenHash: string,
+  signIn: { project: string; role: Role; createdBy: string; expiresAt: number },
+): Promise<void> {
   const { project, role, createdBy, expiresAt } = signIn
-  await tables(db).insertInto('sign_ins').values({ token_hash: tokenHash, project, role, created_by: createdBy, expires_at: expiresAt }).execute()
+  await tables(db)
+    .insertInto('sign_ins')
+    .values({ token_hash: tokenHash, project, role, created_by: createdBy, expires_at: expiresAt })
+    .execute()
 }
 
 /** Takes a sign-in out of the store, so that it works once only; undefined when there is none. */
-export async function takeSignIn(db: Db, tokenHash: string): Promise<{ project: string; role: Role; createdBy: string; expiresAt: number } | undefined> {
+export async function takeSignIn(
+  db: Db,
+  tokenHash: string,
+): Promise<{ project: string; role: Role; createdBy: string; expiresAt: number } | undefined> {
   const row = await tables(db).deleteFrom('sign_ins').where('token_hash', '=', tokenHash).returningAll().executeTakeFirst()
   return row && { project: row.project, role: row.role as Role, createdBy: row.created_by, expiresAt: row.expires_at }
 }

@@ -19,7 +19,9 @@ export function createThrottle(clock: Clock) {
       const waitMs = (record?.blockedUntilMs ?? 0) - clock.now()
       if (waitMs <= 0) return
       const retryAfterSeconds = Math.ceil(waitMs / 1_000)
-      throw new AppError('throttled', `too many failed sign-ins from this address; try again in ${retryAfterSeconds} s`, { retryAfterSeconds })
+      throw new AppError('throttled', `too many failed sign-ins from this address; try again in ${retryAfterSeconds} s`, {
+        retryAfterSeconds,
+      })
     },
     fail(address: string): void {
       const nowMs = clock.now()

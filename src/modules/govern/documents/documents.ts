@@ -50,11 +50,22 @@ export function createDocuments(deps: { sql: Sql; clock: Clock; ledger: Ledger; 
   async function plan(tx: Tx, manifest: Manifest, caller: Caller, reason: string): Promise<{ change: Change; document: Document }> {
     const { kind, metadata } = manifest
     const head = await store.findHead(tx, { project: caller.project, kind, name: metadata.name })
-    const before = head && !head.deleted ? await store.findVersion(tx, { project: caller.project, kind, name: metadata.name }, head.version) : undefined
-    const fields = differenceOf(before && { metadata: before.metadata, spec: before.spec }, { metadata: withoutProject(metadata), spec: manifest.spec })
+    const before =
+      head && !head.deleted ? await store.findVersion(tx, { project: caller.project, kind, name: metadata.name }, head.version) : undefined
+    const fields = differenceOf(before && { metadata: before.metadata, spec: before.spec }, {
+      metadata: withoutProject(metadata),
+      spec: manifest.spec,
+    })
     const kindOfChange = !before ? 'created' : fields.length > 0 ? 'updated' : 'unchanged'
     const version = kindOfChange === 'unchanged' ? head!.version : (head?.version ?? 0) + 1
-    const document: Document = { ...manifest, metadata: withoutProject(metadata), version, appliedAt: clock.now(), appliedBy: caller.id, reason }
+    const document: Document = {
+      ...manifest,
+      metadata: withoutProject(metadata),
+      version,
+      appliedAt: clock.now(),
+      appliedBy: caller.id,
+      reason,
+    }
     return { document, change: { kind, name: metadata.name, change: kindOfChange, version, fields } }
   }
 
@@ -130,11 +141,18 @@ function checkManifest(value: unknown, index: number, caller: Caller): Manifest 
   if (!parsed.success) throw new AppError('invalid', `document ${index + 1}: ${describeIssues(parsed.error)}`)
   const { kind, metadata } = parsed.data
   if (metadata.project !== undefined && metadata.project !== caller.project)
-    throw new AppError('forbidden', `${kind} ${metadata.name} is meant for project ${metadata.project}, but this key acts in ${caller.project}`)
+    throw new AppError(
+      'forbidden',
+      `${kind} ${metadata.name} is meant for project ${metadata.project}, but this key acts in ${caller.project}`,
+    )
   requireScope(kind, metadata.name, caller)
   const schema: z.ZodType = kinds[kind].spec
   const spec = schema.safeParse(parsed.data.spec)
-  if (!spec.success) throw new AppError('invalid', `${kind} ${metadata.name}: ${describeIssues(new z.ZodError(spec.error.issues.map((issue) => ({ ...issue, path: ['spec', ...issue.path] }))))}`)
+  if (!spec.success)
+    throw new AppError(
+      'invalid',
+      `${kind} ${metadata.name}: ${describeIssues(new z.ZodError(spec.error.issues.map((issue) => ({ ...issue, path: ['spec', ...issue.path] }))))}`,
+    )
   return { ...parsed.data, spec: spec.data as Record<string, unknown> }
 }
 
@@ -148,5 +166,8 @@ function withoutProject({ project: _project, ...metadata }: Manifest['metadata']
 }
 
 function missing(kind: KindName, project: string, name: string): AppError {
-  return new AppError('not_found', `project ${project} has no ${kind} ${name}; declare it in a file and run "setpoint apply"`, { kind, name })
+  return new AppError('not_found', `project ${project} has no ${kind} ${name}; declare it in a file and run "setpoint apply"`, {
+    kind,
+    name,
+  })
 }

@@ -20,13 +20,22 @@ type VersionRow = {
   applied_by: string
   reason: string
 }
-type Tables = { documents: { project: string; kind: string; name: string; version: number; deleted: number }; document_versions: VersionRow }
+type Tables = {
+  documents: { project: string; kind: string; name: string; version: number; deleted: number }
+  document_versions: VersionRow
+}
 
 const tables = (db: Db) => db.db.withTables<Tables>()
 
 /** The newest version number of a document and whether it is in force; undefined when it never was. */
 export async function findHead(db: Db, { project, kind, name }: Key): Promise<{ version: number; deleted: boolean } | undefined> {
-  const row = await tables(db).selectFrom('documents').select(['version', 'deleted']).where('project', '=', project).where('kind', '=', kind).where('name', '=', name).executeTakeFirst()
+  const row = await tables(db)
+    .selectFrom('documents')
+    .select(['version', 'deleted'])
+    .where('project', '=', project)
+    .where('kind', '=', kind)
+    .where('name', '=', name)
+    .executeTakeFirst()
   return row && { version: row.version, deleted: row.deleted === 1 }
 }
 
@@ -85,7 +94,13 @@ export async function listVersions(db: Db, { project, kind, name }: Key): Promis
 export async function listInForce(db: Db, filter: { project?: string; kind?: KindName }): Promise<(Document & { project: string })[]> {
   let query = tables(db)
     .selectFrom('documents as d')
-    .innerJoin('document_versions as v', (join) => join.onRef('v.project', '=', 'd.project').onRef('v.kind', '=', 'd.kind').onRef('v.name', '=', 'd.name').onRef('v.version', '=', 'd.version'))
+    .innerJoin('document_versions as v', (join) =>
+      join
+        .onRef('v.project', '=', 'd.project')
+        .onRef('v.kind', '=', 'd.kind')
+        .onRef('v.name', '=', 'd.name')
+        .onRef('v.version', '=', 'd.version'),
+    )
     .selectAll('v')
     .where('d.deleted', '=', 0)
   if (filter.project !== undefined) query = query.where('d.project', '=', filter.project)

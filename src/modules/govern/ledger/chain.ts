@@ -12,5 +12,7 @@ export function digestOf(row: object | null): string | null {
 /** The hash that links an entry to the one before it: SHA-256 over the canonical JSON of every field but `hash` itself. */
 export function hashOf(entry: Omit<LedgerEntry, 'hash'>): string {
   const { n, at, project, actor, reason, operation, subject, before, after, state, previousHash } = entry
-  return createHash('sha256').update(canonicalJson({ n, at, project, actor, reason, operation, subject, before, after, state, previousHash })).digest('hex')
+  return createHash('sha256')
+    .update(canonicalJson({ n, at, project, actor, reason, operation, subject, before, after, state, previousHash }))
+    .digest('hex')
 }

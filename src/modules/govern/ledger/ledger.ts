@@ -1,6 +1,6 @@
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
-import type { LedgerEntry, ledger, LedgerReport } from '../../../contract/ledger.ts'
+import type { LedgerEntry, LedgerReport, ledger } from '../../../contract/ledger.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
 import type { Anchor } from './anchor.ts'
@@ -28,7 +28,8 @@ export function createLedger(deps: { sql: Sql; store: Store; clock: Clock; ancho
   const { sql, store, clock, anchor, audited } = deps
   return {
     async seal(tx, { caller, reason, operation, table, key }) {
-      if (!audited.includes(table)) throw new AppError('internal', `table ${table.table} is sealed but not among the audited tables of app.ts`)
+      if (!audited.includes(table))
+        throw new AppError('internal', `table ${table.table} is sealed but not among the audited tables of app.ts`)
       const head = await store.lockHead(tx)
       const subject = subjectOf(table, key)
       const [earlier, row] = [await store.newestOf(tx, subject), await store.readRow(tx, table, key)]

@@ -40,7 +40,13 @@ export function createStore(sql: Sql) {
       return await tables(db).selectFrom('ledger_head').select(['n', 'hash']).where('id', '=', 1).executeTakeFirstOrThrow()
     },
     async newestOf(db: Db, subject: string): Promise<LedgerEntry | undefined> {
-      const row = await tables(db).selectFrom('ledger_entries').selectAll().where('subject', '=', subject).orderBy('n', 'desc').limit(1).executeTakeFirst()
+      const row = await tables(db)
+        .selectFrom('ledger_entries')
+        .selectAll()
+        .where('subject', '=', subject)
+        .orderBy('n', 'desc')
+        .limit(1)
+        .executeTakeFirst()
       return row && entryFromRow(row)
     },
     async list(db: Db, filter: { project: string; subject?: string; before?: number; limit: number }): Promise<LedgerEntry[]> {

@@ -38,7 +38,8 @@ async function walkChain({ sql, store, anchored, noted }: Input) {
       if (entry.n !== n + 1) return broken(`entry ${n + 1} is missing; the next one is ${entry.n}`)
       if (entry.previousHash !== head) return broken(`entry ${entry.n} does not hold the hash of entry ${n}`)
       if (hashOf(entry) !== entry.hash) return broken(`entry ${entry.n} was changed after it was written`)
-      if (digestOf(entry.state as Row | null) !== entry.after) return broken(`the state in entry ${entry.n} does not have the digest beside it`)
+      if (digestOf(entry.state as Row | null) !== entry.after)
+        return broken(`the state in entry ${entry.n} does not have the digest beside it`)
       newest.set(entry.subject, { n: entry.n, after: entry.after })
       n = entry.n
       head = entry.hash
@@ -46,7 +47,12 @@ async function walkChain({ sql, store, anchored, noted }: Input) {
       anchoredSeen ||= anchored?.n === n && anchored.hash === head
     }
   }
-  if (!anchoredSeen) return result({ n: anchored!.n, subject: 'ledger_entries', reason: `entry ${anchored!.n}, noted beside the database when it was written, is not in the chain` })
+  if (!anchoredSeen)
+    return result({
+      n: anchored!.n,
+      subject: 'ledger_entries',
+      reason: `entry ${anchored!.n}, noted beside the database when it was written, is not in the chain`,
+    })
   if (!notedSeen) return result({ n: null, subject: 'ledger_entries', reason: 'the head you noted is not in the chain' })
   return result(null)
 }
@@ -79,7 +85,12 @@ async function compareState({ sql, store, audited }: Input, newest: Newest): Pro
 }
 
 /** Looks again inside one transaction: a row that changed while the walk went on is no break. */
-async function recheck({ sql, store }: Pick<Input, 'sql' | 'store'>, table: AuditedTable, key: readonly (string | number)[], subject: string): Promise<Broken | null> {
+async function recheck(
+  { sql, store }: Pick<Input, 'sql' | 'store'>,
+  table: AuditedTable,
+  key: readonly (string | number)[],
+  subject: string,
+): Promise<Broken | null> {
   return await sql.transaction(async (tx) => {
     const entry = await store.newestOf(tx, subject)
     const row = await store.readRow(tx, table, key)

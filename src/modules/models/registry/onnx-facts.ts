@@ -8,8 +8,16 @@ import { type Port, readModel } from '../../../lib/onnx/read-model.ts'
  */
 export function factsFromOnnx(bytes: Uint8Array): OnnxFacts {
   const model = parse(bytes)
-  if (model.externalFiles.length > 0) throw new AppError('unsafe', `this ONNX file refers to other files (${model.externalFiles.slice(0, 3).join(', ')}); save it as one file`)
-  if (model.customOperators.length > 0) throw new AppError('unsafe', `this ONNX file needs operators of a custom library: ${model.customOperators.map((operator) => `${operator.domain}.${operator.name}`).join(', ')}`)
+  if (model.externalFiles.length > 0)
+    throw new AppError(
+      'unsafe',
+      `this ONNX file refers to other files (${model.externalFiles.slice(0, 3).join(', ')}); save it as one file`,
+    )
+  if (model.customOperators.length > 0)
+    throw new AppError(
+      'unsafe',
+      `this ONNX file needs operators of a custom library: ${model.customOperators.map((operator) => `${operator.domain}.${operator.name}`).join(', ')}`,
+    )
   return {
     producer: [model.producer.name, model.producer.version].filter(Boolean).join(' '),
     irVersion: model.irVersion,
@@ -30,7 +38,11 @@ function parse(bytes: Uint8Array) {
 }
 
 function tensorFrom({ name, elementType, shape }: Port): Tensor {
-  return { name, datatype: datatypes[elementType] ?? elementType.toUpperCase(), shape: (shape ?? []).map((length) => (typeof length === 'number' ? length : -1)) }
+  return {
+    name,
+    datatype: datatypes[elementType] ?? elementType.toUpperCase(),
+    shape: (shape ?? []).map((length) => (typeof length === 'number' ? length : -1)),
+  }
 }
 
 /** Element types of ONNX under their names in the Open Inference Protocol. */

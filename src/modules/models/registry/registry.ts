@@ -1,7 +1,7 @@
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
 import type { Alias, AliasRecord, Model, ModelVersion, registry } from '../../../contract/registry.ts'
-import type { Blobs } from '../../../infra/blobs/index.ts'
+import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Db, Sql, Tx } from '../../../infra/sql/index.ts'
@@ -42,23 +42,61 @@ export function createRegistry(deps: { sql: Sql; blobs: Blobs; runtimes: Runtime
     return found
   }
 
-  async function moveAliasIn(tx: Tx, move: { model: string; alias: Alias; version: number; reason: string }, caller: Actor): Promise<AliasRecord> {
+  async function moveAliasIn(
+    tx: Tx,
+    move: { model: string; alias: Alias; version: number; reason: string },
+    caller: Actor,
+  ): Promise<AliasRecord> {
     const { model, alias, version, reason } = move
     await needVersion(tx, caller.project, model, version)
     const before = await store.findAlias(tx, caller.project, model, alias)
     if (before?.version === version) return before
-    const record: AliasRecord = { model, alias, version, previousVersion: before?.version ?? null, movedAt: clock.now(), movedBy: caller.id, reason }
+    const record: AliasRecord = {
+      model,
+      alias,
+      version,
+      previousVersion: before?.version ?? null,
+      movedAt: clock.now(),
+      movedBy: caller.id,
+      reason,
+    }
     await store.saveAlias(tx, caller.project, record)
-    await ledger.seal(tx, { caller, reason, operation: 'registry.moveAlias', table: store.aliasesTable, key: [caller.project, model, alias] })
-    await bus.publish(tx, { name: 'registry.alias_moved', project: caller.project, subject: model, data: { model, alias, version, previousVersion: record.previousVersion, by: caller.id, reason } })
+    await ledger.seal(tx, {
+      caller,
+      reason,
+      operation: 'registry.moveAlias',
+      table: store.aliasesTable,
+      key: [caller.project, model, alias],
+    })
+    await bus.publish(tx, {
+      name: 'registry.alias_moved',
+      project: caller.project,
+      subject: model,
+      data: { model, alias, version, previousVersion: record.previousVersion, by: caller.id, reason },
+    })
     return record
   }
 
-  async function removeAliasIn(tx: Tx, { model, alias, reason }: { model: string; alias: Alias; reason: string }, caller: Actor): Promise<void> {
+  async function removeAliasIn(
+    tx: Tx,
+    { model, alias, reason }: { model: string; alias: Alias; reason: string },
+    caller: Actor,
+  ): Promise<void> {
     if (!(await store.findAlias(tx, caller.project, model, alias))) return
     await store.deleteAlias(tx, caller.project, model, alias)
-    await ledger.seal(tx, { caller, reason, operation: 'registry.removeAlias', table: store.aliasesTable, key: [caller.project, model, alias] })
-    await bus.publish(tx, { name: 'registry.alias_removed', project: caller.project, subject: model, data: { model, alias, by: caller.id, reason } })
+    await ledger.seal(tx, {
+      caller,
+      reason,
+      operation: 'registry.removeAlias',
+      table: store.aliasesTable,
+      key: [caller.project, model, alias],
+    })
+    await bus.publish(tx, {
+      name: 'registry.alias_removed',
+      project: caller.project,
+      subject: model,
+      data: { model, alias, by: caller.id, reason },
+    })
   }
 
   return {
@@ -75,7 +113,11 @@ export function createRegistry(deps: { sql: Sql; blobs: Blobs; runtimes: Runtime
     },
     async registerVersion(input, caller) {
       const { facts, sizeBytes } = await inspect(input.artifact, input.features)
-      if (input.reference !== undefined && !(await blobs.has(input.reference))) throw new AppError('not_found', `the reference rows ${input.reference} were never uploaded; use "setpoint registry upload-artifact" first`)
+      if (input.reference !== undefined && !(await blobs.has(input.reference)))
+        throw new AppError(
+          'not_found',
+          `the reference rows ${input.reference} were never uploaded; use "setpoint registry upload-artifact" first`,
+        )
       return await sql.transaction(async (tx) => {
         const now = clock.now()
         const number = await store.takeVersionNumber(tx, caller.project, input.model, now)
@@ -84,9 +126,17 @@ export function createRegistry(deps: { sql: Sql; blobs: Blobs; runtimes: Runtime
         const entry = { caller, reason: input.reason, operation: 'registry.registerVersion' }
         await ledger.seal(tx, { ...entry, table: store.modelsTable, key: [caller.project, input.model] })
         await ledger.seal(tx, { ...entry, table: store.versionsTable, key: [caller.project, input.model, number] })
-        await bus.publish(tx, { name: 'registry.version_registered', project: caller.project, subject: input.model, data: { model: input.model, version: number, training: input.training ?? null } })
+        await bus.publish(tx, {
+          name: 'registry.version_registered',
+          project: caller.project,
+          subject: input.model,
+          data: { model: input.model, version: number, training: input.training ?? null },
+        })
         if (input.alias === 'champion' && (await store.findAlias(tx, caller.project, input.model, 'champion')))
-          throw new AppError('conflict', `model ${input.model} has a champion already; register without an alias and let a rollout promote the version, or use "setpoint registry move-alias"`)
+          throw new AppError(
+            'conflict',
+            `model ${input.model} has a champion already; register without an alias and let a rollout promote the version, or use "setpoint registry move-alias"`,
+          )
         if (input.alias) await moveAliasIn(tx, { model: input.model, alias: input.alias, version: number, reason: input.reason }, caller)
         return { ...version, aliases: input.alias ? [input.alias] : [] }
       })
@@ -109,9 +159,19 @@ export function createRegistry(deps: { sql: Sql; blobs: Blobs; runtimes: Runtime
         const found = await needVersion(tx, caller.project, model, version)
         const aliases = await store.listAliases(tx, caller.project, model)
         const holder = aliases.find((alias) => alias.version === version || alias.previousVersion === version)
-        if (holder) throw new AppError('conflict', `model ${model} version ${version} is ${holder.version === version ? `the ${holder.alias}` : `the rollback target of ${holder.alias}`} and cannot be deleted`)
+        if (holder)
+          throw new AppError(
+            'conflict',
+            `model ${model} version ${version} is ${holder.version === version ? `the ${holder.alias}` : `the rollback target of ${holder.alias}`} and cannot be deleted`,
+          )
         await store.deleteVersion(tx, caller.project, model, version)
-        await ledger.seal(tx, { caller, reason, operation: 'registry.deleteVersion', table: store.versionsTable, key: [caller.project, model, version] })
+        await ledger.seal(tx, {
+          caller,
+          reason,
+          operation: 'registry.deleteVersion',
+          table: store.versionsTable,
+          key: [caller.project, model, version],
+        })
         return found
       })
     },
@@ -135,15 +195,21 @@ export function createRegistry(deps: { sql: Sql; blobs: Blobs; runtimes: Runtime
   }
 
   async function inspect(digest: string, features: readonly string[]) {
-    if (!(await blobs.has(digest))) throw new AppError('not_found', `no file with digest ${digest} was uploaded; use "setpoint registry upload-artifact" first`)
+    if (!(await blobs.has(digest)))
+      throw new AppError('not_found', `no file with digest ${digest} was uploaded; use "setpoint registry upload-artifact" first`)
     const { stream, sizeBytes } = await blobs.get(digest)
-    if (sizeBytes > READ_LIMIT_BYTES) throw new AppError('too_large', `the file has ${sizeBytes} bytes; at most ${READ_LIMIT_BYTES} can be opened here`)
+    if (sizeBytes > READ_LIMIT_BYTES)
+      throw new AppError('too_large', `the file has ${sizeBytes} bytes; at most ${READ_LIMIT_BYTES} can be opened here`)
     const chunks: Uint8Array[] = []
     for await (const chunk of stream) chunks.push(chunk)
     const bytes = Buffer.concat(chunks)
     const facts = factsFromOnnx(bytes)
     const width = facts.inputs[0]?.shape.at(-1) ?? -1
-    if (width !== -1 && width !== features.length) throw new AppError('invalid', `features: ${features.length} names were given, but the model’s input ${facts.inputs[0]!.name} has ${width} columns`)
+    if (width !== -1 && width !== features.length)
+      throw new AppError(
+        'invalid',
+        `features: ${features.length} names were given, but the model’s input ${facts.inputs[0]!.name} has ${width} columns`,
+      )
     await runtimes.probe(bytes, features.length)
     return { facts, sizeBytes }
   }
@@ -152,7 +218,12 @@ export function createRegistry(deps: { sql: Sql; blobs: Blobs; runtimes: Runtime
 type Registration = Parameters<Registry['registerVersion']>[0]
 
 function versionFrom(input: Registration, caller: Caller, nowMs: number): Omit<ModelVersion, 'version' | 'facts' | 'sizeBytes'> {
-  const manifest = { commit: input.commit ?? null, dataSnapshot: input.dataSnapshot ?? null, parent: input.parent ?? null, training: input.training ?? null }
+  const manifest = {
+    commit: input.commit ?? null,
+    dataSnapshot: input.dataSnapshot ?? null,
+    parent: input.parent ?? null,
+    training: input.training ?? null,
+  }
   const missing = [
     [input.reference, 'no reference rows: drift cannot be watched'],
     [input.evaluation, 'no evaluation report'],

@@ -23,7 +23,16 @@ type VersionRow = {
   created_at: number
   created_by: string
 }
-type AliasRow = { project: string; model: string; alias: string; version: number; previous_version: number | null; moved_at: number; moved_by: string; reason: string }
+type AliasRow = {
+  project: string
+  model: string
+  alias: string
+  version: number
+  previous_version: number | null
+  moved_at: number
+  moved_by: string
+  reason: string
+}
 type Tables = {
   models: { project: string; name: string; latest_version: number; created_at: number }
   model_versions: VersionRow
@@ -37,7 +46,9 @@ export async function takeVersionNumber(db: Db, project: string, name: string, n
   const row = await tables(db)
     .insertInto('models')
     .values({ project, name, latest_version: 1, created_at: nowMs })
-    .onConflict((conflict) => conflict.columns(['project', 'name']).doUpdateSet((eb) => ({ latest_version: eb('models.latest_version', '+', 1) })))
+    .onConflict((conflict) =>
+      conflict.columns(['project', 'name']).doUpdateSet((eb) => ({ latest_version: eb('models.latest_version', '+', 1) })),
+    )
     .returning('latest_version')
     .executeTakeFirstOrThrow()
   return row.latest_version
@@ -67,23 +78,43 @@ export async function insertVersion(db: Db, project: string, v: ModelVersion): P
 }
 
 export async function deleteVersion(db: Db, project: string, model: string, version: number): Promise<void> {
-  await tables(db).deleteFrom('model_versions').where('project', '=', project).where('model', '=', model).where('version', '=', version).execute()
+  await tables(db)
+    .deleteFrom('model_versions')
+    .where('project', '=', project)
+    .where('model', '=', model)
+    .where('version', '=', version)
+    .execute()
 }
 
 export async function findVersion(db: Db, project: string, model: string, version: number): Promise<ModelVersion | undefined> {
-  const row = await tables(db).selectFrom('model_versions').selectAll().where('project', '=', project).where('model', '=', model).where('version', '=', version).executeTakeFirst()
+  const row = await tables(db)
+    .selectFrom('model_versions')
+    .selectAll()
+    .where('project', '=', project)
+    .where('model', '=', model)
+    .where('version', '=', version)
+    .executeTakeFirst()
   return row && versionFromRow(row, await listAliases(db, project, model))
 }
 
 export async function listVersions(db: Db, project: string, model: string, limit: number): Promise<ModelVersion[]> {
-  const rows = await tables(db).selectFrom('model_versions').selectAll().where('project', '=', project).where('model', '=', model).orderBy('version', 'desc').limit(limit).execute()
+  const rows = await tables(db)
+    .selectFrom('model_versions')
+    .selectAll()
+    .where('project', '=', project)
+    .where('model', '=', model)
+    .orderBy('version', 'desc')
+    .limit(limit)
+    .execute()
   const aliases = await listAliases(db, project, model)
   return rows.map((row) => versionFromRow(row, aliases))
 }
 
 export async function findModel(db: Db, project: string, name: string): Promise<Model | undefined> {
   const row = await tables(db).selectFrom('models').selectAll().where('project', '=', project).where('name', '=', name).executeTakeFirst()
-  return row && { name: row.name, createdAt: row.created_at, latestVersion: row.latest_version, aliases: await listAliases(db, project, name) }
+  return (
+    row && { name: row.name, createdAt: row.created_at, latestVersion: row.latest_version, aliases: await listAliases(db, project, name) }
+  )
 }
 
 export async function listModels(db: Db, project: string, limit: number): Promise<Model[]> {
@@ -98,7 +129,13 @@ export async function listModels(db: Db, project: string, limit: number): Promis
 }
 
 export async function listAliases(db: Db, project: string, model: string): Promise<AliasRecord[]> {
-  const rows = await tables(db).selectFrom('model_aliases').selectAll().where('project', '=', project).where('model', '=', model).orderBy('alias').execute()
+  const rows = await tables(db)
+    .selectFrom('model_aliases')
+    .selectAll()
+    .where('project', '=', project)
+    .where('model', '=', model)
+    .orderBy('alias')
+    .execute()
   return rows.map(aliasFromRow)
 }
 
@@ -107,7 +144,13 @@ export async function findAlias(db: Db, project: string, model: string, alias: A
 }
 
 export async function saveAlias(db: Db, project: string, record: AliasRecord): Promise<void> {
-  const moved = { version: record.version, previous_version: record.previousVersion, moved_at: record.movedAt, moved_by: record.movedBy, reason: record.reason }
+  const moved = {
+    version: record.version,
+    previous_version: record.previousVersion,
+    moved_at: record.movedAt,
+    moved_by: record.movedBy,
+    reason: record.reason,
+  }
   await tables(db)
     .insertInto('model_aliases')
     .values({ project, model: record.model, alias: record.alias, ...moved })
@@ -116,11 +159,24 @@ export async function saveAlias(db: Db, project: string, record: AliasRecord): P
 }
 
 export async function deleteAlias(db: Db, project: string, model: string, alias: Alias): Promise<void> {
-  await tables(db).deleteFrom('model_aliases').where('project', '=', project).where('model', '=', model).where('alias', '=', alias).execute()
+  await tables(db)
+    .deleteFrom('model_aliases')
+    .where('project', '=', project)
+    .where('model', '=', model)
+    .where('alias', '=', alias)
+    .execute()
 }
 
 function aliasFromRow(row: AliasRow): AliasRecord {
-  return { model: row.model, alias: row.alias as Alias, version: row.version, previousVersion: row.previous_version, movedAt: row.moved_at, movedBy: row.moved_by, reason: row.reason }
+  return {
+    model: row.model,
+    alias: row.alias as Alias,
+    version: row.version,
+    previousVersion: row.previous_version,
+    movedAt: row.moved_at,
+    movedBy: row.moved_by,
+    reason: row.reason,
+  }
 }
 
 function versionFromRow(row: VersionRow, aliases: readonly AliasRecord[]): ModelVersion {

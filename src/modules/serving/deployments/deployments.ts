@@ -35,13 +35,29 @@ export type Deployments = Verbs<typeof deployments> & {
   /** The names of what serves in a project and whether each is ready. */
   readiness(project: string): Promise<readonly { name: string; ready: boolean }[]>
   /** Sets where traffic goes, as part of a larger change. */
-  setRouteIn(tx: Tx, name: string, route: Omit<StoredRoute, 'changedAt'>, change: { caller: Pick<Caller, 'id' | 'project'>; reason: string; operation: string }): Promise<void>
+  setRouteIn(
+    tx: Tx,
+    name: string,
+    route: Omit<StoredRoute, 'changedAt'>,
+    change: { caller: Pick<Caller, 'id' | 'project'>; reason: string; operation: string },
+  ): Promise<void>
   challengerHealth(project: string, name: string, rollout: string): ChallengerHealth
   /** Loads every deployment, and follows changes from then on. */
   start(): Promise<void>
 }
 
-type Deps = { sql: Sql; documents: Documents; registry: Registry; runtimes: Runtimes; telemetry: Pick<Telemetry, 'record' | 'flush'>; ledger: Ledger; bus: Bus; clock: Clock; ids: Ids; log: Log }
+type Deps = {
+  sql: Sql
+  documents: Documents
+  registry: Registry
+  runtimes: Runtimes
+  telemetry: Pick<Telemetry, 'record' | 'flush'>
+  ledger: Ledger
+  bus: Bus
+  clock: Clock
+  ids: Ids
+  log: Log
+}
 
 export function createDeployments(deps: Deps): Deployments {
   const { sql, documents, ledger, bus, clock, ids, log } = deps
@@ -52,25 +68,42 @@ export function createDeployments(deps: Deps): Deployments {
   bus.watch((event) => {
     const { kind, name, model } = event.data as { kind?: string; name?: string; model?: string }
     if (event.name.startsWith('documents.') && kind === 'Deployment') void routing.refresh(event.project, name!)
-    else if (event.name === 'registry.alias_moved' && (event.data as { alias?: string }).alias === 'champion') void routing.refreshModel(event.project, model!)
+    else if (event.name === 'registry.alias_moved' && (event.data as { alias?: string }).alias === 'champion')
+      void routing.refreshModel(event.project, model!)
     else if (event.name === 'deployments.route_changed') void routing.refresh(event.project, event.subject)
   })
 
   function serving(project: string, name: string): Live {
     const entry = routing.get(project, name)
-    if (!entry) throw new AppError('not_found', `project ${project} has no deployment ${name}; see "setpoint deployments list-deployments"`, { deployment: name })
+    if (!entry)
+      throw new AppError('not_found', `project ${project} has no deployment ${name}; see "setpoint deployments list-deployments"`, {
+        deployment: name,
+      })
     if (!entry.live) throw new AppError('unavailable', `deployment ${name} cannot serve: ${entry.problem}`, { deployment: name })
     return entry.live
   }
 
   function admit(live: Live, rows: number, caller: Pick<Caller, 'id' | 'project'>) {
     const { limits } = live.spec
-    if (rows > limits.rowsPerRequest) throw new AppError('too_large', `the request has ${rows} rows; deployment ${live.name} takes ${limits.rowsPerRequest}`, { rows, limit: limits.rowsPerRequest })
+    if (rows > limits.rowsPerRequest)
+      throw new AppError('too_large', `the request has ${rows} rows; deployment ${live.name} takes ${limits.rowsPerRequest}`, {
+        rows,
+        limit: limits.rowsPerRequest,
+      })
     if (scoring.waiting() + rows > Math.max(limits.concurrency, limits.rowsPerRequest))
-      throw new AppError('throttled', `deployment ${live.name} is at its limit of ${limits.concurrency} rows at once; try again in a second`, { retryAfterSeconds: 1 })
+      throw new AppError(
+        'throttled',
+        `deployment ${live.name} is at its limit of ${limits.concurrency} rows at once; try again in a second`,
+        { retryAfterSeconds: 1 },
+      )
     if (limits.requestsPerSecond === undefined) return
     const waitSeconds = buckets.take(`${caller.project}/${live.name}/${caller.id}`, limits.requestsPerSecond, 1)
-    if (waitSeconds > 0) throw new AppError('throttled', `${caller.id} is over ${limits.requestsPerSecond} requests a second on ${live.name}; try again in ${waitSeconds.toFixed(2)} s`, { retryAfterSeconds: waitSeconds })
+    if (waitSeconds > 0)
+      throw new AppError(
+        'throttled',
+        `${caller.id} is over ${limits.requestsPerSecond} requests a second on ${live.name}; try again in ${waitSeconds.toFixed(2)} s`,
+        { retryAfterSeconds: waitSeconds },
+      )
   }
 
   async function describe(document: Declared<'Deployment'>): Promise<Deployment> {
@@ -102,12 +135,20 @@ export function createDeployments(deps: Deps): Deployments {
       await routing.refreshAll()
     },
     async readiness(project) {
-      return (await documents.all('Deployment', project)).map(({ metadata: { name } }) => ({ name, ready: routing.get(project, name)?.live != null }))
+      return (await documents.all('Deployment', project)).map(({ metadata: { name } }) => ({
+        name,
+        ready: routing.get(project, name)?.live != null,
+      }))
     },
     async setRouteIn(tx, name, route, { caller, reason, operation }) {
       await saveRoute(tx, caller.project, name, { ...route, changedAt: clock.now() })
       await ledger.seal(tx, { caller, reason, operation, table: routesTable, key: [caller.project, name] })
-      await bus.publish(tx, { name: 'deployments.route_changed', project: caller.project, subject: name, data: { ...route, by: caller.id, reason } })
+      await bus.publish(tx, {
+        name: 'deployments.route_changed',
+        project: caller.project,
+        subject: name,
+        data: { ...route, by: caller.id, reason },
+      })
     },
     async listDeployments(_input, caller) {
       return await Promise.all((await documents.all('Deployment', caller.project)).map(describe))
@@ -131,8 +172,14 @@ function rowFromNames(live: Live, features: Readonly<Record<string, number | nul
   const unknown = Object.keys(features).filter((name) => !names.includes(name))
   const missing = names.filter((name) => !(name in features))
   if (unknown.length > 0 || missing.length > 0) {
-    const parts = [missing.length > 0 ? `missing ${missing.join(', ')}` : '', unknown.length > 0 ? `unknown ${unknown.join(', ')}` : ''].filter(Boolean)
-    throw new AppError('invalid', `features of ${live.name}: ${parts.join('; ')}; send null for a value that is not known`, { missing, unknown })
+    const parts = [
+      missing.length > 0 ? `missing ${missing.join(', ')}` : '',
+      unknown.length > 0 ? `unknown ${unknown.join(', ')}` : '',
+    ].filter(Boolean)
+    throw new AppError('invalid', `features of ${live.name}: ${parts.join('; ')}; send null for a value that is not known`, {
+      missing,
+      unknown,
+    })
   }
   return Float32Array.from(names, (name) => features[name] ?? Number.NaN)
 }

@@ -54,7 +54,8 @@ export function createRouting(deps: Deps): Routing {
 
   function release(live: Live) {
     const timer = setTimeout(() => {
-      for (const loaded of [live.champion, live.challenger]) loaded?.scorer.release().catch((error) => log.error('serving.release_failed', { error }))
+      for (const loaded of [live.champion, live.challenger])
+        loaded?.scorer.release().catch((error) => log.error('serving.release_failed', { error }))
     }, DRAIN_MS)
     timer.unref()
   }
@@ -83,7 +84,12 @@ export function createRouting(deps: Deps): Routing {
       name: metadata.name,
       spec,
       salt: stored?.rollout ?? 'steady',
-      route: { mode: challenger ? stored!.mode : 'steady', championVersion: champion.version, challengerVersion: challenger?.version ?? null, percent: challenger && stored!.mode === 'canary' ? stored!.percent : 0 },
+      route: {
+        mode: challenger ? stored!.mode : 'steady',
+        championVersion: champion.version,
+        challengerVersion: challenger?.version ?? null,
+        percent: challenger && stored!.mode === 'canary' ? stored!.percent : 0,
+      },
       champion: loaded,
       challenger,
     }
@@ -91,7 +97,10 @@ export function createRouting(deps: Deps): Routing {
 
   async function openChallenger(project: string, model: string, number: number, champion: LoadedVersion): Promise<LoadedVersion> {
     const version = await deps.registry.version(project, model, number)
-    if (version.features.join() !== champion.features.join()) throw new Error(`version ${number} takes other features than the champion, version ${champion.version}; they cannot score the same request`)
+    if (version.features.join() !== champion.features.join())
+      throw new Error(
+        `version ${number} takes other features than the champion, version ${champion.version}; they cannot score the same request`,
+      )
     return { version: number, features: version.features, scorer: await runtimes.load(version) }
   }
 }

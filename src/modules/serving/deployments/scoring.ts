@@ -22,7 +22,12 @@ const MOST_BATCH_ROWS = 512
  * Gathers the requests of one event-loop turn into one run of the model. Every row answered is in the spool before its
  * reply leaves: a record costs one write a batch, and no reply is sent that `kill -9` could make untrue.
  */
-export function createScoring(deps: { telemetry: Pick<Telemetry, 'record' | 'flush'>; clock: Clock; log: Log; nowUs: () => number }): Scoring {
+export function createScoring(deps: {
+  telemetry: Pick<Telemetry, 'record' | 'flush'>
+  clock: Clock
+  log: Log
+  nowUs: () => number
+}): Scoring {
   const { telemetry, clock, log, nowUs } = deps
   const queues = new Map<Live, Queue>()
   const challengers = new Map<string, { rows: number; failures: number }>()
@@ -42,7 +47,10 @@ export function createScoring(deps: { telemetry: Pick<Telemetry, 'record' | 'flu
       const challenger = live.challenger ? await challengerScores(live, values, rows) : null
       answer(live, work, champion, challenger)
     } catch (error) {
-      const failure = error instanceof AppError ? error : new AppError('internal', `model ${live.spec.model} version ${live.champion.version} failed: ${messageFrom(error)}`, {}, error)
+      const failure =
+        error instanceof AppError
+          ? error
+          : new AppError('internal', `model ${live.spec.model} version ${live.champion.version} failed: ${messageFrom(error)}`, {}, error)
       for (const one of work) one.reject(failure)
     } finally {
       waiting -= rows
@@ -57,7 +65,12 @@ export function createScoring(deps: { telemetry: Pick<Telemetry, 'record' | 'flu
       return await live.challenger!.scorer.score(values, rows)
     } catch (error) {
       health.failures += rows
-      log.warn('serving.challenger_failed', { deployment: live.name, project: live.project, version: live.challenger!.version, error: messageFrom(error) })
+      log.warn('serving.challenger_failed', {
+        deployment: live.name,
+        project: live.project,
+        version: live.challenger!.version,
+        error: messageFrom(error),
+      })
       return null
     }
   }
@@ -75,7 +88,9 @@ export function createScoring(deps: { telemetry: Pick<Telemetry, 'record' | 'flu
         const own = challenger && live.route.mode === 'canary' && percentOf(live.salt, one.ids[i]!) < live.route.percent
         scores[i] = own ? challenger[row]! : champion[row]!
         versions.push(own ? live.challenger!.version : live.champion.version)
-        recorded = keep(live, one, i, scores[i]!, own ? 'challenger' : 'champion', own ? champion[row]! : challenger?.[row], atMs, endedUs) && recorded
+        recorded =
+          keep(live, one, i, scores[i]!, own ? 'challenger' : 'champion', own ? champion[row]! : challenger?.[row], atMs, endedUs) &&
+          recorded
       }
       answers.push({ scores, versions, recorded: true })
     }
@@ -83,7 +98,16 @@ export function createScoring(deps: { telemetry: Pick<Telemetry, 'record' | 'flu
     for (let i = 0; i < work.length; i++) work[i]!.resolve(recorded ? answers[i]! : { ...answers[i]!, recorded: false })
   }
 
-  function keep(live: Live, work: Work, i: number, score: number, role: 'champion' | 'challenger', otherScore: number | undefined, atMs: number, endedUs: number): boolean {
+  function keep(
+    live: Live,
+    work: Work,
+    i: number,
+    score: number,
+    role: 'champion' | 'challenger',
+    otherScore: number | undefined,
+    atMs: number,
+    endedUs: number,
+  ): boolean {
     const features = live.champion.features.length
     const [served, other] = role === 'champion' ? [live.champion, live.challenger] : [live.challenger!, live.champion]
     return attempt(() =>

@@ -29,7 +29,10 @@ export async function openOnnx(bytes: Uint8Array, features: number): Promise<Sco
   })
   const [inputName, ...others] = session.inputNames
   if (inputName === undefined || others.length > 0)
-    throw new AppError('invalid', `the model must have one input, a matrix of floats (rows × features); this one has ${session.inputNames.length}: ${session.inputNames.join(', ')}`)
+    throw new AppError(
+      'invalid',
+      `the model must have one input, a matrix of floats (rows × features); this one has ${session.inputNames.length}: ${session.inputNames.join(', ')}`,
+    )
   const outputName = session.outputNames.find((name) => /prob|score/i.test(name)) ?? session.outputNames[0]!
   const fetches = [outputName]
 
@@ -47,7 +50,8 @@ export async function openOnnx(bytes: Uint8Array, features: number): Promise<Sco
   async function scorePart(values: Float32Array, rows: number): Promise<Float32Array> {
     const result = await session.run({ [inputName!]: new Tensor('float32', values, [rows, features]) }, fetches)
     const output = result[outputName]
-    if (!(output?.data instanceof Float32Array)) throw new AppError('invalid', `output ${outputName} must be a tensor of 32-bit floats; it is ${output?.type ?? 'absent'}`)
+    if (!(output?.data instanceof Float32Array))
+      throw new AppError('invalid', `output ${outputName} must be a tensor of 32-bit floats; it is ${output?.type ?? 'absent'}`)
     return scorePerRow(output.data, rows, outputName)
   }
 

@@ -1,6 +1,6 @@
 import { AppError } from '../../../contract/errors.ts'
 import type { ModelVersion } from '../../../contract/registry.ts'
-import type { Blobs } from '../../../infra/blobs/index.ts'
+import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import { openOnnx, type Scorer } from './onnx-runtime.ts'
 
 export type Runtimes = {
@@ -33,7 +33,11 @@ export function createRuntimes(deps: { blobs: Blobs }): Runtimes {
 
   return {
     async load({ model, version, digest, features, sizeBytes }) {
-      if (sizeBytes > MODEL_LIMIT_BYTES) throw new AppError('too_large', `model ${model} version ${version} has ${sizeBytes} bytes; the runtime in process takes ${MODEL_LIMIT_BYTES}`)
+      if (sizeBytes > MODEL_LIMIT_BYTES)
+        throw new AppError(
+          'too_large',
+          `model ${model} version ${version} has ${sizeBytes} bytes; the runtime in process takes ${MODEL_LIMIT_BYTES}`,
+        )
       const found = held.get(digest)
       const entry = found ?? { users: 0, sizeBytes, scorer: open(digest, features.length) }
       held.set(digest, entry)
@@ -46,7 +50,11 @@ export function createRuntimes(deps: { blobs: Blobs }): Runtimes {
       }
       try {
         const scorer = await entry.scorer
-        if (scorer.features !== features.length) throw new AppError('conflict', `model ${model} version ${version} names ${features.length} features; the same file is loaded with ${scorer.features}`)
+        if (scorer.features !== features.length)
+          throw new AppError(
+            'conflict',
+            `model ${model} version ${version} names ${features.length} features; the same file is loaded with ${scorer.features}`,
+          )
         return { ...scorer, release }
       } catch (error) {
         entry.users -= 1

@@ -7,8 +7,8 @@ import type { Bus, BusEvent } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Jobs } from '../../../infra/jobs/index.ts'
-import { createRecords } from '../../../infra/sql/records.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
+import { createRecords } from '../../../infra/sql/records.ts'
 import type { Declared, Documents, Rule } from '../../govern/documents/index.ts'
 
 export type Alerts = Verbs<typeof alerts>
@@ -31,14 +31,21 @@ const DELIVERY_TIMEOUT_MS = 10_000
 /** An alert that nobody owns, or that does not say what to do, would only teach people to look away. */
 export const checkAlert: Rule<'Alert'> = ({ metadata, spec }) => {
   if (!spec.enabled) return
-  if (!metadata.owner) throw new AppError('invalid', `Alert ${metadata.name}: an enabled alert needs metadata.owner, the person or team that acts on it`)
-  if (!spec.runbook) throw new AppError('invalid', `Alert ${metadata.name}: an enabled alert needs spec.runbook, the page that says what to do`)
+  if (!metadata.owner)
+    throw new AppError('invalid', `Alert ${metadata.name}: an enabled alert needs metadata.owner, the person or team that acts on it`)
+  if (!spec.runbook)
+    throw new AppError('invalid', `Alert ${metadata.name}: an enabled alert needs spec.runbook, the page that says what to do`)
 }
 
 export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, readSecret }: Deps): Alerts {
-  const records = createRecords<Alert>('alerts', (alert) => ({ deployment: alert.deployment, state: alert.state, at: alert.at }), sql.dialect)
+  const records = createRecords<Alert>(
+    'alerts',
+    (alert) => ({ deployment: alert.deployment, state: alert.state, at: alert.at }),
+    sql.dialect,
+  )
 
-  for (const name of Object.keys(events) as EventName[]) if (!name.startsWith('alerts.')) bus.on(name, 'alerts', (event) => fire({ ...event, name }))
+  for (const name of Object.keys(events) as EventName[])
+    if (!name.startsWith('alerts.')) bus.on(name, 'alerts', (event) => fire({ ...event, name }))
 
   jobs.define('alerts.deliver', {
     maxAttempts: DELIVERY_ATTEMPTS,
@@ -59,7 +66,9 @@ export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, rea
 
   async function fire(event: BusEvent & { name: EventName }): Promise<void> {
     const deployment = (event.data as { deployment?: string }).deployment ?? null
-    const rules = (await documents.all('Alert', event.project)).filter(({ spec }) => spec.enabled && spec.on.includes(event.name) && (spec.deployment === undefined || spec.deployment === deployment))
+    const rules = (await documents.all('Alert', event.project)).filter(
+      ({ spec }) => spec.enabled && spec.on.includes(event.name) && (spec.deployment === undefined || spec.deployment === deployment),
+    )
     for (const rule of rules) await fireRule(rule, event, deployment)
   }
 
@@ -82,8 +91,18 @@ export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, rea
         acknowledgedBy: null,
       }
       await records.insert(tx, event.project, alert, key)
-      if (spec.webhook) await jobs.enqueue(tx, { kind: 'alerts.deliver', project: event.project, payload: { project: event.project, alert: alert.id, ...spec.webhook } })
-      await bus.publish(tx, { name: 'alerts.fired', project: event.project, subject: alert.id, data: { rule: alert.rule, title: alert.title, severity: alert.severity, deployment } })
+      if (spec.webhook)
+        await jobs.enqueue(tx, {
+          kind: 'alerts.deliver',
+          project: event.project,
+          payload: { project: event.project, alert: alert.id, ...spec.webhook },
+        })
+      await bus.publish(tx, {
+        name: 'alerts.fired',
+        project: event.project,
+        subject: alert.id,
+        data: { rule: alert.rule, title: alert.title, severity: alert.severity, deployment },
+      })
     })
   }
 
@@ -91,10 +110,21 @@ export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, rea
   async function post({ url, secretEnvironment }: Delivery, alert: Alert): Promise<void> {
     const body = JSON.stringify({ alert })
     const secret = secretEnvironment === undefined ? undefined : readSecret(secretEnvironment)
-    if (secretEnvironment !== undefined && secret === undefined) throw new AppError('invalid', `alert ${alert.rule}: the environment has no ${secretEnvironment} to sign with`)
+    if (secretEnvironment !== undefined && secret === undefined)
+      throw new AppError('invalid', `alert ${alert.rule}: the environment has no ${secretEnvironment} to sign with`)
     const signature = secret && createHmac('sha256', secret).update(body).digest('hex')
-    const headers = { 'content-type': 'application/json', 'setpoint-delivery': alert.id, ...(signature && { 'setpoint-signature': `sha256=${signature}` }) }
-    const response = await fetch(url, { method: 'POST', body, headers, redirect: 'manual', signal: AbortSignal.timeout(DELIVERY_TIMEOUT_MS) })
+    const headers = {
+      'content-type': 'application/json',
+      'setpoint-delivery': alert.id,
+      ...(signature && { 'setpoint-signature': `sha256=${signature}` }),
+    }
+    const response = await fetch(url, {
+      method: 'POST',
+      body,
+      headers,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(DELIVERY_TIMEOUT_MS),
+    })
     await response.body?.cancel()
     if (!response.ok) throw new AppError('unavailable', `the webhook of alert ${alert.rule} answered ${response.status}`)
   }
@@ -112,7 +142,12 @@ export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, rea
       if (!before) throw new AppError('not_found', `project ${caller.project} has no alert ${id}; see "setpoint alerts list-alerts"`)
       const after = edit(before)
       await records.save(tx, after)
-      await bus.publish(tx, { name: 'alerts.changed', project: caller.project, subject: id, data: { state: after.state, by: caller.id, deployment: after.deployment } })
+      await bus.publish(tx, {
+        name: 'alerts.changed',
+        project: caller.project,
+        subject: id,
+        data: { state: after.state, by: caller.id, deployment: after.deployment },
+      })
       return after
     })
   }
@@ -122,7 +157,9 @@ export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, rea
       return await records.list(sql, { project: caller.project, state, limit })
     },
     async acknowledgeAlert({ id }, caller) {
-      return await change(caller, id, (alert) => (alert.state === 'firing' ? { ...alert, state: 'acknowledged', acknowledgedBy: caller.id } : alert))
+      return await change(caller, id, (alert) =>
+        alert.state === 'firing' ? { ...alert, state: 'acknowledged', acknowledgedBy: caller.id } : alert,
+      )
     },
     async resolveAlert({ id }, caller) {
       return await change(caller, id, (alert) => ({ ...alert, state: 'resolved', acknowledgedBy: alert.acknowledgedBy ?? caller.id }))

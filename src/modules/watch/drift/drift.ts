@@ -6,8 +6,8 @@ import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { LabelledMatrix } from '../../../infra/labelled-rows.ts'
-import { createRecords } from '../../../infra/sql/records.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import { createRecords } from '../../../infra/sql/records.ts'
 import { profileFrom } from '../../../lib/stats/profile.ts'
 import type { QuarantineWindows } from '../../data/quarantine/index.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
@@ -20,7 +20,15 @@ import { budgetRows, type Crossing, freshSignal, type Watched, watchErrors, watc
 
 export type Drift = Verbs<typeof drift> & {
   /** Freezes the reference of a version from labelled rows and the scores the version gives them. Once only: a second call changes nothing. */
-  freezeProfile(input: { project: string; model: string; version: number; features: readonly string[]; rows: LabelledMatrix; scores: Float32Array; threshold: number }): Promise<void>
+  freezeProfile(input: {
+    project: string
+    model: string
+    version: number
+    features: readonly string[]
+    rows: LabelledMatrix
+    scores: Float32Array
+    threshold: number
+  }): Promise<void>
   /** Watches the predictions of a segment; the same segment counts once. */
   consumeSegment(segment: Segment): Promise<void>
   /** Watches newly labelled rows; the same segment counts once. */
@@ -29,16 +37,32 @@ export type Drift = Verbs<typeof drift> & {
   crossings(project: string, monitor: string): Promise<Readonly<Record<DriftSignal, number>>>
   getDetection(project: string, id: string): Promise<Detection | undefined>
   /** What the monitor watches against, and since when. */
-  reference(project: string, monitor: string): Promise<{ version: number; profile: store.StoredProfile; watchedSinceMs: number } | undefined>
+  reference(
+    project: string,
+    monitor: string,
+  ): Promise<{ version: number; profile: store.StoredProfile; watchedSinceMs: number } | undefined>
   /** Starts a monitor afresh: the champion changed, or what it found was dealt with. */
   reset(project: string, monitor: string): Promise<void>
 }
 
-type Deps = { sql: Sql; clock: Clock; ids: Ids; ledger: Ledger; bus: Bus; documents: Documents; registry: Registry; quarantine: QuarantineWindows }
+type Deps = {
+  sql: Sql
+  clock: Clock
+  ids: Ids
+  ledger: Ledger
+  bus: Bus
+  documents: Documents
+  registry: Registry
+  quarantine: QuarantineWindows
+}
 
 export function createDrift(deps: Deps): Drift {
   const { sql, clock, ids, ledger, bus, documents, registry } = deps
-  const records = createRecords<Detection>('detections', (detection) => ({ deployment: detection.deployment, state: detection.signal, at: detection.storedAt }), sql.dialect)
+  const records = createRecords<Detection>(
+    'detections',
+    (detection) => ({ deployment: detection.deployment, state: detection.signal, at: detection.storedAt }),
+    sql.dialect,
+  )
   const lockRows = sql.dialect === 'postgresql'
 
   /** What a monitor watches: its deployment’s champion. */
@@ -56,12 +80,19 @@ export function createDrift(deps: Deps): Drift {
     const kept = (await store.findMonitor(tx, project, metadata.name, lockRows))?.state
     const { version } = target.champion
     const same = kept && kept.version === version && JSON.stringify(kept.spec) === JSON.stringify(spec)
-    const monitor: store.StoredMonitor = same ? kept : { spec, version, features: freshSignal, error: freshSignal, counted: kept?.counted ?? {}, resetAt: clock.now() }
+    const monitor: store.StoredMonitor = same
+      ? kept
+      : { spec, version, features: freshSignal, error: freshSignal, counted: kept?.counted ?? {}, resetAt: clock.now() }
     return { monitor, reference, threshold: target.threshold, project, name: metadata.name }
   }
   type Opened = NonNullable<Awaited<ReturnType<typeof open>>>
 
-  async function watch(document: Declared<'Monitor'>, segmentId: string, signal: DriftSignal, look: (opened: Opened) => Watched<unknown> | null): Promise<void> {
+  async function watch(
+    document: Declared<'Monitor'>,
+    segmentId: string,
+    signal: DriftSignal,
+    look: (opened: Opened) => Watched<unknown> | null,
+  ): Promise<void> {
     const target = await targetOf(document)
     await sql.transaction(async (tx) => {
       const opened = await open(tx, document, target)
@@ -72,13 +103,22 @@ export function createDrift(deps: Deps): Drift {
       const watched = look(opened)
       if (!watched) return
       const detection = await note(tx, opened, signal, watched.crossings)
-      const state = { ...opened.monitor, [signal]: { ...watched.signal, detection: opened.monitor[signal].detection ?? detection }, counted: { ...opened.monitor.counted, [node]: number } }
+      const state = {
+        ...opened.monitor,
+        [signal]: { ...watched.signal, detection: opened.monitor[signal].detection ?? detection },
+        counted: { ...opened.monitor.counted, [node]: number },
+      }
       await store.saveMonitor(tx, opened.project, opened.name, state as store.StoredMonitor, clock.now())
     })
   }
 
   /** The first crossing since the reset is the detection; the second, from new rows only, confirms it; later ones say nothing new. */
-  async function note(tx: Tx, { monitor, project, name }: Opened, signal: DriftSignal, crossings: readonly Crossing[]): Promise<string | null> {
+  async function note(
+    tx: Tx,
+    { monitor, project, name }: Opened,
+    signal: DriftSignal,
+    crossings: readonly Crossing[],
+  ): Promise<string | null> {
     const before = monitor[signal].crossings
     const [first, ...more] = crossings
     if (!first) return null
@@ -91,15 +131,51 @@ export function createDrift(deps: Deps): Drift {
     return null
   }
 
-  async function detect(tx: Tx, { monitor, project, name }: Pick<Opened, 'monitor' | 'project' | 'name'>, signal: DriftSignal, { atMs, shown }: Crossing): Promise<Detection> {
+  async function detect(
+    tx: Tx,
+    { monitor, project, name }: Pick<Opened, 'monitor' | 'project' | 'name'>,
+    signal: DriftSignal,
+    { atMs, shown }: Crossing,
+  ): Promise<Detection> {
     const { rows, evidence, threshold, streams } = shown
-    const detection: Detection = { id: ids('drift'), monitor: name, deployment: monitor.spec.deployment, modelVersion: monitor.version!, signal, at: atMs, storedAt: clock.now(), rows, evidence, threshold, top: streams.slice(0, 8) }
+    const detection: Detection = {
+      id: ids('drift'),
+      monitor: name,
+      deployment: monitor.spec.deployment,
+      modelVersion: monitor.version!,
+      signal,
+      at: atMs,
+      storedAt: clock.now(),
+      rows,
+      evidence,
+      threshold,
+      top: streams.slice(0, 8),
+    }
     await records.insert(tx, project, detection)
-    await bus.publish(tx, { name: 'drift.detected', project, subject: detection.id, data: { detection: detection.id, monitor: name, deployment: detection.deployment, signal, at: atMs, top: detection.top.slice(0, 3).map((stream) => stream.stream) } })
+    await bus.publish(tx, {
+      name: 'drift.detected',
+      project,
+      subject: detection.id,
+      data: {
+        detection: detection.id,
+        monitor: name,
+        deployment: detection.deployment,
+        signal,
+        at: atMs,
+        top: detection.top.slice(0, 3).map((stream) => stream.stream),
+      },
+    })
     return detection
   }
 
-  async function confirm(tx: Tx, project: string, monitor: string, signal: DriftSignal, detection: string, deployment: string): Promise<void> {
+  async function confirm(
+    tx: Tx,
+    project: string,
+    monitor: string,
+    signal: DriftSignal,
+    detection: string,
+    deployment: string,
+  ): Promise<void> {
     await bus.publish(tx, { name: 'drift.confirmed', project, subject: detection, data: { detection, monitor, deployment, signal } })
   }
 
@@ -108,12 +184,27 @@ export function createDrift(deps: Deps): Drift {
     const target = await targetOf(document)
     const opened = await sql.transaction((tx) => open(tx, document, target))
     const shared = { name: metadata.name, deployment: spec.deployment, budgetRows: budgetRows(spec.falseAlarmBudget) }
-    if (!opened) return { ...shared, modelVersion: null, ready: false, problem: 'the champion has no frozen reference yet; register it with reference rows', signals: [], changedAt: document.appliedAt }
+    if (!opened)
+      return {
+        ...shared,
+        modelVersion: null,
+        ready: false,
+        problem: 'the champion has no frozen reference yet; register it with reference rows',
+        signals: [],
+        changedAt: document.appliedAt,
+      }
     const { monitor } = opened
     const changedAt = (await store.findMonitor(sql, project, metadata.name))?.changedAt ?? document.appliedAt
     const signals = (['features', 'error'] as const).map((signal) => {
       const { shown, crossings } = monitor[signal]
-      return { signal, rows: shown.rows, evidence: shown.evidence, threshold: shown.threshold || shared.budgetRows * 2, alarmed: crossings > 0, streams: shown.streams.slice(0, 12) }
+      return {
+        signal,
+        rows: shown.rows,
+        evidence: shown.evidence,
+        threshold: shown.threshold || shared.budgetRows * 2,
+        alarmed: crossings > 0,
+        streams: shown.streams.slice(0, 12),
+      }
     })
     return { ...shared, modelVersion: monitor.version, ready: true, problem: null, signals, changedAt }
   }
@@ -121,7 +212,14 @@ export function createDrift(deps: Deps): Drift {
   async function reset(project: string, name: string): Promise<void> {
     await sql.transaction(async (tx) => {
       const kept = await store.findMonitor(tx, project, name, lockRows)
-      if (kept) await store.saveMonitor(tx, project, name, { ...kept.state, features: freshSignal, error: freshSignal, resetAt: clock.now() }, clock.now())
+      if (kept)
+        await store.saveMonitor(
+          tx,
+          project,
+          name,
+          { ...kept.state, features: freshSignal, error: freshSignal, resetAt: clock.now() },
+          clock.now(),
+        )
     })
   }
 
@@ -135,25 +233,44 @@ export function createDrift(deps: Deps): Drift {
       const labelErrors = rows.labels.reduce((errors, label, row) => errors + Number(scores[row]! >= threshold !== label >= 0.5), 0)
       await sql.transaction(async (tx) => {
         if (await store.findProfile(tx, project, model, version)) return
-        await store.insertProfile(tx, project, model, version, { digest, profile, labelRows: rows.rows, labelErrors, frozenAt: clock.now() })
-        await ledger.seal(tx, { caller: { id: 'setpoint', project }, reason: 'reference frozen at registration', operation: 'drift.freezeProfile', table: store.profilesTable, key: [project, model, version] })
+        await store.insertProfile(tx, project, model, version, {
+          digest,
+          profile,
+          labelRows: rows.rows,
+          labelErrors,
+          frozenAt: clock.now(),
+        })
+        await ledger.seal(tx, {
+          caller: { id: 'setpoint', project },
+          reason: 'reference frozen at registration',
+          operation: 'drift.freezeProfile',
+          table: store.profilesTable,
+          key: [project, model, version],
+        })
         await bus.publish(tx, { name: 'drift.profile_frozen', project, subject: model, data: { model, version, rows: rows.rows } })
       })
     },
     async consumeSegment(segment) {
       if (segment.predictions.length === 0) return
       for (const document of await documents.all('Monitor')) {
-        const batches = segment.predictions.filter((batch) => batch.project === document.project && batch.deployment === document.spec.deployment)
-        if (batches.length > 0) await watch(document, segment.id, 'features', ({ monitor, reference }) => watchFeatures(monitor, reference, batches))
+        const batches = segment.predictions.filter(
+          (batch) => batch.project === document.project && batch.deployment === document.spec.deployment,
+        )
+        if (batches.length > 0)
+          await watch(document, segment.id, 'features', ({ monitor, reference }) => watchFeatures(monitor, reference, batches))
       }
     },
     async consumePairs(segmentId, pairs) {
       for (const document of await documents.all('Monitor')) {
         const own = pairs.filter((pair) => pair.project === document.project && pair.deployment === document.spec.deployment)
         if (own.length === 0) continue
-        const poisoned = new Set((await deps.quarantine.inForce(document.project, document.spec.deployment)).flatMap((window) => window.scope.labelSources ?? []))
+        const poisoned = new Set(
+          (await deps.quarantine.inForce(document.project, document.spec.deployment)).flatMap((window) => window.scope.labelSources ?? []),
+        )
         await watch(document, segmentId, 'error', ({ monitor, reference, threshold }) => {
-          const rows = own.filter((pair) => !poisoned.has(pair.labelSource) && pair.atMs >= monitor.resetAt).flatMap((pair) => wrongOf(pair, monitor.version!, threshold))
+          const rows = own
+            .filter((pair) => !poisoned.has(pair.labelSource) && pair.atMs >= monitor.resetAt)
+            .flatMap((pair) => wrongOf(pair, monitor.version!, threshold))
           return rows.length > 0 && reference.labelRows > 0 ? watchErrors(monitor, reference, rows) : null
         })
       }
@@ -190,10 +307,22 @@ export function createDrift(deps: Deps): Drift {
     async getProfile({ model, version }, caller) {
       await registry.version(caller.project, model, version)
       const found = await store.findProfile(sql, caller.project, model, version)
-      if (!found) throw new AppError('not_found', `model ${model} version ${version} has no reference profile; it was registered without reference rows`)
+      if (!found)
+        throw new AppError(
+          'not_found',
+          `model ${model} version ${version} has no reference profile; it was registered without reference rows`,
+        )
       const { profile, digest, frozenAt, labelRows, labelErrors } = found
       const features = profile.features.map((feature) => ({ ...feature, edges: [...feature.edges], expected: [...feature.expected] }))
-      return { model, version, sampleSize: profile.sampleSize, digest, errorRate: labelRows === 0 ? null : labelErrors / labelRows, features, frozenAt }
+      return {
+        model,
+        version,
+        sampleSize: profile.sampleSize,
+        digest,
+        errorRate: labelRows === 0 ? null : labelErrors / labelRows,
+        features,
+        frozenAt,
+      }
     },
   }
 }

@@ -17,8 +17,18 @@ export type StoredProfile = {
 }
 
 /** One signal of a monitor: its detector, and how often it has crossed its threshold since the last reset. */
-export type SignalState<S> = { readonly detector: S | null; readonly crossings: number; readonly detection: string | null; readonly shown: Shown }
-export type Shown = { readonly rows: number; readonly evidence: number; readonly threshold: number; readonly streams: readonly { stream: string; evidence: number; share: number }[] }
+export type SignalState<S> = {
+  readonly detector: S | null
+  readonly crossings: number
+  readonly detection: string | null
+  readonly shown: Shown
+}
+export type Shown = {
+  readonly rows: number
+  readonly evidence: number
+  readonly threshold: number
+  readonly streams: readonly { stream: string; evidence: number; share: number }[]
+}
 
 export type StoredMonitor = {
   readonly spec: MonitorSpec
@@ -32,7 +42,16 @@ export type StoredMonitor = {
 }
 
 type Tables = {
-  reference_profiles: { project: string; model: string; version: number; digest: string; profile: string; label_rows: number; label_errors: number; frozen_at: number }
+  reference_profiles: {
+    project: string
+    model: string
+    version: number
+    digest: string
+    profile: string
+    label_rows: number
+    label_errors: number
+    frozen_at: number
+  }
   monitor_states: { project: string; name: string; state: string; changed_at: number }
 }
 const tables = (db: Db) => db.db.withTables<Tables>()
@@ -40,17 +59,45 @@ const tables = (db: Db) => db.db.withTables<Tables>()
 export async function insertProfile(db: Db, project: string, model: string, version: number, stored: StoredProfile): Promise<void> {
   await tables(db)
     .insertInto('reference_profiles')
-    .values({ project, model, version, digest: stored.digest, profile: JSON.stringify(stored.profile), label_rows: stored.labelRows, label_errors: stored.labelErrors, frozen_at: stored.frozenAt })
+    .values({
+      project,
+      model,
+      version,
+      digest: stored.digest,
+      profile: JSON.stringify(stored.profile),
+      label_rows: stored.labelRows,
+      label_errors: stored.labelErrors,
+      frozen_at: stored.frozenAt,
+    })
     .execute()
 }
 
 export async function findProfile(db: Db, project: string, model: string, version: number): Promise<StoredProfile | undefined> {
-  const row = await tables(db).selectFrom('reference_profiles').selectAll().where('project', '=', project).where('model', '=', model).where('version', '=', version).executeTakeFirst()
-  return row && { digest: row.digest, profile: JSON.parse(row.profile), labelRows: row.label_rows, labelErrors: row.label_errors, frozenAt: row.frozen_at }
+  const row = await tables(db)
+    .selectFrom('reference_profiles')
+    .selectAll()
+    .where('project', '=', project)
+    .where('model', '=', model)
+    .where('version', '=', version)
+    .executeTakeFirst()
+  return (
+    row && {
+      digest: row.digest,
+      profile: JSON.parse(row.profile),
+      labelRows: row.label_rows,
+      labelErrors: row.label_errors,
+      frozenAt: row.frozen_at,
+    }
+  )
 }
 
 /** The state of a monitor, locked until the transaction ends where `lock` says so. */
-export async function findMonitor(db: Db, project: string, name: string, lock = false): Promise<{ state: StoredMonitor; changedAt: number } | undefined> {
+export async function findMonitor(
+  db: Db,
+  project: string,
+  name: string,
+  lock = false,
+): Promise<{ state: StoredMonitor; changedAt: number } | undefined> {
   const query = tables(db).selectFrom('monitor_states').selectAll().where('project', '=', project).where('name', '=', name)
   const row = await (lock ? query.forUpdate() : query).executeTakeFirst()
   return row && { state: JSON.parse(row.state), changedAt: row.changed_at }

@@ -26,7 +26,11 @@ export type Watched<S> = { readonly signal: SignalState<S>; readonly crossings: 
  * Takes the rows of a batch, in blocks, into the feature detector. After a crossing the detector starts from nothing, so
  * that a second crossing is evidence from new rows only.
  */
-export function watchFeatures(monitor: StoredMonitor, reference: StoredProfile, batches: readonly PredictionBatch[]): Watched<NonNullable<StoredMonitor['features']['detector']>> {
+export function watchFeatures(
+  monitor: StoredMonitor,
+  reference: StoredProfile,
+  batches: readonly PredictionBatch[],
+): Watched<NonNullable<StoredMonitor['features']['detector']>> {
   const { profile } = reference
   const detector = createDetector(
     { profile, falseAlarmEveryRows: budgetRows(monitor.spec.falseAlarmBudget) * SIGNALS, tolerance: monitor.spec.tolerance.features },
@@ -40,7 +44,9 @@ export function watchFeatures(monitor: StoredMonitor, reference: StoredProfile, 
   const play = (atMs: number) => {
     const reading = advanceDetector(detector, sketch)
     resetSketch(sketch)
-    const streams = [...reading.perStream].sort((a, b) => b.evidence - a.evidence).map(({ name, evidence, share }) => ({ stream: name, evidence, share }))
+    const streams = [...reading.perStream]
+      .sort((a, b) => b.evidence - a.evidence)
+      .map(({ name, evidence, share }) => ({ stream: name, evidence, share }))
     shown = { rows: reading.rows, evidence: reading.family, threshold: reading.threshold, streams }
     if (!reading.alarm) return
     crossings.push({ atMs, shown })
@@ -51,17 +57,29 @@ export function watchFeatures(monitor: StoredMonitor, reference: StoredProfile, 
       const from = batch.ends[i - 1] ?? 0
       if (batch.ends[i]! - from !== width - 1) continue
       row.set(batch.features.subarray(from, batch.ends[i]!))
-      row[width - 1] = batch.version === monitor.version ? batch.scores[i]! : batch.otherVersions[i] === monitor.version ? batch.otherScores[i]! : Number.NaN
+      row[width - 1] =
+        batch.version === monitor.version
+          ? batch.scores[i]!
+          : batch.otherVersions[i] === monitor.version
+            ? batch.otherScores[i]!
+            : Number.NaN
       observe(sketch, row)
       if (sketch.rows === BLOCK_ROWS) play(batch.atMs[i]!)
     }
   }
   if (sketch.rows > 0) play(batches.at(-1)!.atMs[batches.at(-1)!.rows - 1]!)
-  return { signal: { ...monitor.features, detector: detectorState(detector), shown, crossings: monitor.features.crossings + crossings.length }, crossings }
+  return {
+    signal: { ...monitor.features, detector: detectorState(detector), shown, crossings: monitor.features.crossings + crossings.length },
+    crossings,
+  }
 }
 
 /** Takes labelled rows into the error detector: each either right or wrong, as the watched version scored it. */
-export function watchErrors(monitor: StoredMonitor, reference: StoredProfile, rows: readonly { atMs: number; wrong: boolean }[]): Watched<NonNullable<StoredMonitor['error']['detector']>> {
+export function watchErrors(
+  monitor: StoredMonitor,
+  reference: StoredProfile,
+  rows: readonly { atMs: number; wrong: boolean }[],
+): Watched<NonNullable<StoredMonitor['error']['detector']>> {
   const detector = createErrorDetector(
     {
       baselineRate: reference.labelErrors / reference.labelRows,
@@ -76,10 +94,18 @@ export function watchErrors(monitor: StoredMonitor, reference: StoredProfile, ro
   for (let from = 0; from < rows.length; from += BLOCK_ROWS) {
     const block = rows.slice(from, from + BLOCK_ROWS)
     const reading = advanceErrorDetector(detector, block.filter((row) => row.wrong).length, block.length)
-    shown = { rows: reading.rows, evidence: reading.evidence, threshold: reading.threshold, streams: [{ stream: 'labelled error', evidence: reading.evidence, share: 1 }] }
+    shown = {
+      rows: reading.rows,
+      evidence: reading.evidence,
+      threshold: reading.threshold,
+      streams: [{ stream: 'labelled error', evidence: reading.evidence, share: 1 }],
+    }
     if (!reading.alarm) continue
     crossings.push({ atMs: block.at(-1)!.atMs, shown })
     resetErrorDetector(detector)
   }
-  return { signal: { ...monitor.error, detector: errorDetectorState(detector), shown, crossings: monitor.error.crossings + crossings.length }, crossings }
+  return {
+    signal: { ...monitor.error, detector: errorDetectorState(detector), shown, crossings: monitor.error.crossings + crossings.length },
+    crossings,
+  }
 }

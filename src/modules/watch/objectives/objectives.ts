@@ -42,7 +42,11 @@ export function createObjectives(deps: { documents: Documents; labels: Labels; t
   return {
     async listObjectives({ deployment }, caller) {
       const declared = await deps.documents.all('Objective', caller.project)
-      return await Promise.all(declared.filter(({ spec }) => deployment === undefined || spec.deployment === deployment).map((document) => stateOf(document, caller)))
+      return await Promise.all(
+        declared
+          .filter(({ spec }) => deployment === undefined || spec.deployment === deployment)
+          .map((document) => stateOf(document, caller)),
+      )
     },
   }
 }
