@@ -31,7 +31,7 @@ test('lines of other systems and a missing last line break are read', () => {
 })
 
 test('more rows than the first buffer holds', () => {
-  expect(read('a\n' + Array.from({ length: 3_000 }, (_, i) => `${i}\n`).join('')).columns[0]!.at(-1)).toBe(2_999)
+  expect(read(`a\n${Array.from({ length: 3_000 }, (_, i) => `${i}\n`).join('')}`).columns[0]!.at(-1)).toBe(2_999)
 })
 
 test('errors name the line and the column', () => {

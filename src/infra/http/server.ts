@@ -30,14 +30,10 @@ const KEEP_ALIVE_MS = 75_000
 
 export function createHttp(options: HttpOptions): Http {
   const router = createRouter({ maxParamLength: 500, ignoreTrailingSlash: true })
-  const table: Route[] = []
-  for (const route of options.routes) {
-    const index = table.push(route) - 1
-    router.on(route.method as HTTPMethod, route.path, noop, index)
-  }
+  for (const route of options.routes) router.on(route.method as HTTPMethod, route.path, noop, { route })
   const answer = createAnswer(options, (method, url) => {
     const found = router.find(method as HTTPMethod, url)
-    return found ? { route: table[found.store as number]!, params: found.params } : null
+    return found ? { route: (found.store as { route: Route }).route, params: found.params } : null
   })
   const server = createServer(
     { requestTimeout: options.requestTimeoutMs, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true },

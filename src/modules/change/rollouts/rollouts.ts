@@ -300,7 +300,7 @@ export function createRollouts(deps: Deps): Rollouts {
       return await decide(caller, id, async (tx, rollout) => {
         if (rollout.state === 'rolled_back') return rollout
         if (rollout.state === 'promoted') {
-          const champion = await registry.champion(caller.project, rollout.model)
+          const champion = await registry.champion(caller.project, rollout.model, tx)
           if (champion?.version !== rollout.challenger)
             throw new AppError('conflict', `version ${rollout.challenger} is no longer the champion; version ${champion?.version} is`)
           await registry.moveAliasIn(tx, { model: rollout.model, alias: 'champion', version: rollout.champion, reason }, caller)

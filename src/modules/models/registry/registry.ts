@@ -13,7 +13,8 @@ import * as store from './store.ts'
 type Actor = Pick<Caller, 'id' | 'project'>
 
 export type Registry = Verbs<typeof registry> & {
-  champion(project: string, model: string): Promise<ModelVersion | undefined>
+  /** The champion, read inside the transaction of `db` where one is given. */
+  champion(project: string, model: string, db?: Db): Promise<ModelVersion | undefined>
   /** Moves an alias as part of a larger change. Throws `not_found` when the version is not there. */
   moveAliasIn(tx: Tx, move: { model: string; alias: Alias; version: number; reason: string }, caller: Actor): Promise<AliasRecord>
   removeAliasIn(tx: Tx, removal: { model: string; alias: Alias; reason: string }, caller: Actor): Promise<void>
@@ -104,9 +105,9 @@ export function createRegistry(deps: { sql: Sql; blobs: Blobs; runtimes: Runtime
     removeAliasIn,
     newestVersions: (project, model) => store.listVersions(sql, project, model, 20),
     version: (project, model, version) => needVersion(sql, project, model, version),
-    async champion(project, model) {
-      const alias = await store.findAlias(sql, project, model, 'champion')
-      return alias && (await store.findVersion(sql, project, model, alias.version))
+    async champion(project, model, db = sql) {
+      const alias = await store.findAlias(db, project, model, 'champion')
+      return alias && (await store.findVersion(db, project, model, alias.version))
     },
     async uploadArtifact({ body, digest }) {
       return await blobs.put(body, { expectedDigest: digest })

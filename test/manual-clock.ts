@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../src/infra/clock.ts'
 
 export type ManualClock = Clock & {
   /** Moves time on by `ms`, calling on the way, in order, whatever falls due. */
