@@ -51,7 +51,7 @@ export type Detector = {
 }
 
 /**
- * An anytime-valid change detector for all features of a profile at once (Shin, Ramdas & Rinaldo 2024, Theorem 2.4).
+ * An anytime-valid change detector for all features of a profile at once (Shin, Ramdas & Rinaldo 2024, "E-detectors").
  *
  * Each feature is watched in its bins, in runs of bins from the left, in its missing values and beyond its extremes. The
  * null of each is composite: the true share lies in the exact interval of the finite reference, widened by `tolerance`,
