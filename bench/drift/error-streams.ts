@@ -61,10 +61,7 @@ function dummy(everyRows: number, seed: string): () => Watch {
 /** Runs our detectors, and the dummy, over the streams. */
 export function ownOutcomes(bytes: Uint8Array): Outcome[] {
   return [
-    outcomeOf('e-detector, budget 1,000', bytes, eDetector(1_000)),
-    outcomeOf('e-detector, budget 3,000', bytes, eDetector(3_000)),
-    outcomeOf('e-detector, budget 10,000', bytes, eDetector(10_000)),
-    outcomeOf('e-detector, budget 100,000', bytes, eDetector(100_000)),
+    ...[1_000, 5_000, 10_000, 100_000, 1_000_000].map((budget) => outcomeOf(`e-detector, budget ${budget}`, bytes, eDetector(budget))),
     outcomeOf('dummy, 1 in 10,000', bytes, dummy(10_000, 'dummy')),
   ]
 }

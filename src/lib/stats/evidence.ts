@@ -9,7 +9,7 @@
 export type Bet = { readonly logHit: number; readonly logMiss: number }
 
 /** Log-odds between a bound and the alternatives that are bet on: small, middling and large changes. */
-export const LOG_ODDS = [0.5, 1, 2] as const
+const LOG_ODDS = [0.5, 1, 2] as const
 
 /** Bets against "probability ≤ bound", one per alternative; none when the bound is already 1. */
 export function betsAbove(bound: number, logOdds: readonly number[] = LOG_ODDS): Bet[] {
