@@ -6,7 +6,7 @@ export type Wire = { readonly bytes: Uint8Array; readonly view: DataView; fields
 
 /** One field. For `varint` `value` is the number; for `bytes` the content lies at `start` … `end`; fixed ones are in between. */
 export type Field = { number: number; kind: FieldKind; value: number; start: number; end: number }
-export type FieldKind = 'varint' | 'fixed64' | 'bytes' | 'fixed32'
+type FieldKind = 'varint' | 'fixed64' | 'bytes' | 'fixed32'
 
 export function createWire(bytes: Uint8Array, maxFields: number): Wire {
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), fieldsLeft: maxFields }

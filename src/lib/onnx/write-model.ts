@@ -18,7 +18,7 @@ export type Attribute =
   | { readonly kind: 'floats' | 'integers'; readonly value: ArrayLike<number> & Iterable<number> }
   | { readonly kind: 'texts'; readonly value: readonly string[] }
 
-export type NodeSpec = {
+type NodeSpec = {
   readonly operator: string
   /** Empty or left out for the standard operators. */
   readonly domain?: string
@@ -28,7 +28,7 @@ export type NodeSpec = {
 }
 
 /** A float tensor: a free dimension is a name. */
-export type PortSpec = { readonly name: string; readonly shape: readonly (number | string)[] }
+type PortSpec = { readonly name: string; readonly shape: readonly (number | string)[] }
 
 export type ModelSpec = {
   readonly producer: { readonly name: string; readonly version: string }

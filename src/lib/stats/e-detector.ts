@@ -51,7 +51,7 @@ export type Detector = {
 }
 
 /**
- * An anytime-valid change detector for all features of a profile at once (Shin, Ramdas & Rinaldo 2024, Theorem 2.4).
+ * An anytime-valid change detector for all features of a profile at once (Shin, Ramdas & Rinaldo 2024, "E-detectors").
  *
  * Each feature is watched in its bins, in runs of bins from the left, in its missing values and beyond its extremes. The
  * null of each is composite: the true share lies in the exact interval of the finite reference, widened by `tolerance`,
@@ -120,8 +120,8 @@ function boundedBets(sampleSize: number, sideError: number, tolerance: number): 
 /** Adds the evidence of a block of rows, counted over the detector's profile. Throws RangeError for another profile. */
 export function advanceDetector(detector: Detector, block: Sketch): DetectorReading {
   const { profile, bank, streams } = detector
-  if (block.profile !== profile && block.profile.features.length !== profile.features.length)
-    throw new RangeError(`the block counts ${block.profile.features.length} features, the detector watches ${profile.features.length}`)
+  if (block.profile !== profile && !isSameProfile(block.profile, profile))
+    throw new RangeError('the block was counted over another profile than the detector watches')
   detector.rows += block.rows
   const evidence = streams.map((stream, f) => {
     let bet = stream.firstBet
@@ -133,6 +133,12 @@ export function advanceDetector(detector: Detector, block: Sketch): DetectorRead
     return bet > stream.firstBet ? total / (bet - stream.firstBet) : 0
   })
   return readingFrom(detector, evidence)
+}
+
+function isSameProfile(one: Profile, other: Profile): boolean {
+  const sameEdges = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((edge, i) => edge === b[i])
+  const same = (a: FeatureProfile, b?: FeatureProfile) => b !== undefined && a.name === b.name && sameEdges(a.edges, b.edges)
+  return one.features.length === other.features.length && one.features.every((feature, f) => same(feature, other.features[f]))
 }
 
 function readingFrom(detector: Detector, evidence: readonly number[]): DetectorReading {

@@ -17,6 +17,9 @@ export type ErrorDetectorState = { readonly rows: number; readonly capital: stri
 
 export type ErrorReading = { readonly rows: number; readonly evidence: number; readonly threshold: number; readonly alarm: boolean }
 
+/** One rate has few bets to share the evidence with, so small rises can have more of them. */
+const LOG_ODDS = [0.25, 0.5, 0.75, 1, 1.5] as const
+
 /** Watches for a rise of one rate; mutable, made by `createErrorDetector`. */
 export type ErrorDetector = { readonly bound: number; readonly threshold: number; readonly bank: Bank; rows: number }
 
@@ -38,7 +41,7 @@ export function createErrorDetector(options: ErrorDetectorOptions, state?: Error
   const detector: ErrorDetector = {
     bound,
     threshold: falseAlarmEveryRows / (1 - referenceError),
-    bank: createBank(betsAbove(bound)),
+    bank: createBank(betsAbove(bound, LOG_ODDS)),
     rows: 0,
   }
   if (state) {

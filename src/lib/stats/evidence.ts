@@ -9,7 +9,7 @@
 export type Bet = { readonly logHit: number; readonly logMiss: number }
 
 /** Log-odds between a bound and the alternatives that are bet on: small, middling and large changes. */
-export const LOG_ODDS = [0.5, 1, 2] as const
+const LOG_ODDS = [0.5, 1, 2] as const
 
 /** Bets against "probability ≤ bound", one per alternative; none when the bound is already 1. */
 export function betsAbove(bound: number, logOdds: readonly number[] = LOG_ODDS): Bet[] {
@@ -30,7 +30,7 @@ function betOn(bound: number, logOdds: number): Bet {
 const CEILING = 1e30
 
 /**
- * A bank of bets in Shiryaev–Roberts form (Shin, Ramdas & Rinaldo 2024, "E-detectors", Definition 2.2): after a block of
+ * A bank of bets in Shiryaev–Roberts form (Shin, Ramdas & Rinaldo 2024, "E-detectors"): after a block of
  * m rows with e-value E each one becomes M ← (M + m)·E. Under the null M − rows is a supermartingale, so the expected
  * number of rows until a mean of them reaches a threshold is at least that threshold.
  */

@@ -16,7 +16,7 @@ export type FeatureProfile = {
 /** A frozen reference: what drift is measured against. */
 export type Profile = { readonly sampleSize: number; readonly features: readonly FeatureProfile[] }
 
-export const MAX_BINS = 64
+const MAX_BINS = 64
 
 /**
  * Freezes a reference sample, one column per name. A feature with at most `bins` distinct values gets a bin for each;
