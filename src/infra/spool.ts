@@ -81,29 +81,17 @@ export function createSpool(options: SpoolOptions): Spool {
     if (bytes.length > 0) writer.write(bytes)
   }
 
-  function refuse(): never {
-    refused++
-    throw new AppError(
-      'storage_full',
-      `the spool in ${folder} has reached its limit of ${maxTotalBytes} bytes; see why the telemetry store does not take its segments`,
-      { maxTotalBytes, segments: shelf.ids().length },
-    )
-  }
-
-  async function end() {
-    try {
-      flush()
-    } finally {
-      await writer.close()
-    }
-  }
+  const total = () => shelf.bytes() + writer.bytes() + buffer.length()
 
   return {
     append(bytes) {
       const needed = bytes.length + HEADER_BYTES
       if (needed > maxSegmentBytes)
         throw new AppError('too_large', `a frame of ${bytes.length} bytes does not fit a segment of ${maxSegmentBytes}`)
-      if (shelf.bytes() + writer.bytes() + buffer.length() + needed > maxTotalBytes) refuse()
+      if (total() + needed > maxTotalBytes) {
+        refused++
+        throw fullError(folder, maxTotalBytes, shelf.ids().length)
+      }
       if (buffer.length() + needed > BUFFER_BYTES) flush()
       buffer.add(bytes)
     },
@@ -122,13 +110,13 @@ export function createSpool(options: SpoolOptions): Spool {
     },
     release: shelf.remove,
     stats: () => ({
-      bytes: shelf.bytes() + writer.bytes() + buffer.length(),
+      bytes: total(),
       segments: shelf.ids().length + (writer.bytes() > 0 ? 1 : 0),
       refused,
       syncFailures: writer.syncFailures(),
     }),
     close() {
-      closing ??= end()
+      closing ??= Promise.resolve().then(flush).finally(writer.close)
       return closing
     },
   }
@@ -195,19 +183,13 @@ function createShelf(fs: SpoolFs, folder: string) {
 
 /** Writes to one open segment at a time and puts it on the shelf when it is full or sealed. */
 function createWriter(options: SpoolOptions, fs: SpoolFs, shelf: Shelf) {
-  const { folder, node, log, clock, maxSegmentBytes, fsyncEveryMs } = options
+  const { folder, node, clock, maxSegmentBytes } = options
   // Never an id twice, even after the folder was emptied: a store that saw an id takes a second one for a repetition.
   let nextSequence = Math.max(clock.now(), shelf.lastSequence + 1)
   let current: SegmentFile | undefined
-  let syncFailures = 0
-  let cancelSync: (() => void) | undefined
   const finishing = new Set<Promise<void>>()
   const folderDescriptor = fs.openSync(folder, 'r')
-
-  function countSyncFailure(thrown: unknown) {
-    syncFailures++
-    log.error('spool.sync_failed', { folder, error: thrown })
-  }
+  const background = createBackground(options, () => current?.sync())
 
   /** Puts the open segment on the shelf; its last bytes reach the disk in the background. */
   function seal(): string | undefined {
@@ -217,23 +199,18 @@ function createWriter(options: SpoolOptions, fs: SpoolFs, shelf: Shelf) {
     shelf.add({ id: segment.id, sequence: segment.sequence, bytes: segment.bytes() })
     const finished = segment.finish()
     finishing.add(finished)
-    finished.catch(countSyncFailure).finally(() => finishing.delete(finished))
+    background.watch(finished.finally(() => finishing.delete(finished)))
     return segment.id
   }
 
-  function syncInBackground() {
-    cancelSync = undefined
-    current?.sync().catch(countSyncFailure)
-  }
-
-  const sync = async () => {
+  async function sync() {
     await Promise.all([...finishing, current?.sync()])
   }
 
   return {
     bytes: () => current?.bytes() ?? 0,
     current: () => current?.id,
-    syncFailures: () => syncFailures,
+    syncFailures: background.failures,
     seal,
     sync,
     write(bytes: Uint8Array) {
@@ -247,11 +224,11 @@ function createWriter(options: SpoolOptions, fs: SpoolFs, shelf: Shelf) {
         if (current?.isTorn() === true) seal()
         throw writeError(thrown, folder)
       }
-      cancelSync ??= clock.after(fsyncEveryMs, syncInBackground)
+      background.soon()
       if (current.bytes() >= maxSegmentBytes) seal()
     },
     async close() {
-      cancelSync?.()
+      background.stop()
       await sync()
       const last = current
       seal()
@@ -262,6 +239,31 @@ function createWriter(options: SpoolOptions, fs: SpoolFs, shelf: Shelf) {
   }
 }
 
+/** Brings written bytes to the disk some time later, and counts what fails there where nobody waits for it. */
+function createBackground({ folder, log, clock, fsyncEveryMs }: SpoolOptions, sync: () => Promise<void> | undefined) {
+  let failures = 0
+  let cancel: (() => void) | undefined
+
+  function watch(run: Promise<void> | undefined) {
+    run?.catch((thrown) => {
+      failures++
+      log.error('spool.sync_failed', { folder, error: thrown })
+    })
+  }
+
+  return {
+    watch,
+    failures: () => failures,
+    soon() {
+      cancel ??= clock.after(fsyncEveryMs, () => {
+        cancel = undefined
+        watch(sync())
+      })
+    },
+    stop: () => cancel?.(),
+  }
+}
+
 type SegmentFile = ReturnType<typeof openSegment>
 
 function openSegment(fs: SpoolFs, folder: string, folderDescriptor: number, node: string, sequence: number) {
@@ -269,52 +271,19 @@ function openSegment(fs: SpoolFs, folder: string, folderDescriptor: number, node
   const descriptor = fs.openSync(pathOf(folder, id), 'wx')
   let length = 0
   let isTorn = false
-  let isDirty = false
   let isNamed = false
-  let running: Promise<void> | undefined
-  let next: Promise<void> | undefined
-
   const fsync = (target: number) =>
     new Promise<void>((resolve, reject) => fs.fsync(target, (error) => (error === null ? resolve() : reject(writeError(error, folder)))))
-
-  async function syncOnce() {
-    isDirty = false
-    try {
-      await fsync(descriptor)
-      // The name of a new file is content of its folder and needs the folder flushed as well.
-      if (!isNamed) await fsync(folderDescriptor)
-      isNamed = true
-    } catch (thrown) {
-      isDirty = true
-      throw thrown
-    } finally {
-      running = undefined
-    }
-  }
-
-  /** One flush to the disk at a time; whoever comes meanwhile shares the next one. */
-  function sync(): Promise<void> {
-    if (next !== undefined) return next
-    if (running === undefined) {
-      if (!isDirty) return Promise.resolve()
-      running = syncOnce()
-      return running
-    }
-    if (!isDirty) return running
-    next = running
-      .catch(() => undefined)
-      .then(() => {
-        next = undefined
-        running = syncOnce()
-        return running
-      })
-    return next
-  }
-
+  const disk = createSync(async () => {
+    await fsync(descriptor)
+    // The name of a new file is content of its folder and needs the folder flushed as well.
+    if (!isNamed) await fsync(folderDescriptor)
+    isNamed = true
+  })
   return {
     id,
     sequence,
-    sync,
+    sync: disk.sync,
     bytes: () => length,
     /** Whether a failed write left bytes that could not be taken back; reading cuts them, nothing may follow them. */
     isTorn: () => isTorn,
@@ -328,14 +297,56 @@ function openSegment(fs: SpoolFs, folder: string, folderDescriptor: number, node
         throw thrown
       }
       length += bytes.length
-      isDirty = true
+      disk.markDirty()
     },
     async finish() {
       try {
-        await sync()
+        await disk.sync()
       } finally {
         fs.closeSync(descriptor)
       }
+    },
+  }
+}
+
+/** Runs `toDisk` once at a time; whoever asks meanwhile shares the next run, and nobody runs it for nothing. */
+function createSync(toDisk: () => Promise<void>) {
+  let isDirty = false
+  let running: Promise<void> | undefined
+  let next: Promise<void> | undefined
+
+  async function once() {
+    isDirty = false
+    try {
+      await toDisk()
+    } catch (thrown) {
+      isDirty = true
+      throw thrown
+    } finally {
+      running = undefined
+    }
+  }
+
+  function start(): Promise<void> {
+    running = once()
+    return running
+  }
+
+  return {
+    markDirty() {
+      isDirty = true
+    },
+    sync(): Promise<void> {
+      if (next !== undefined) return next
+      if (running === undefined) return isDirty ? start() : Promise.resolve()
+      if (!isDirty) return running
+      next = running
+        .catch(() => undefined)
+        .then(() => {
+          next = undefined
+          return start()
+        })
+      return next
     },
   }
 }
@@ -356,6 +367,11 @@ export function framesFrom(segment: Uint8Array): Frames {
     at = end
   }
   return { frames, tornBytes: segment.length - at }
+}
+
+function fullError(folder: string, maxTotalBytes: number, segments: number): AppError {
+  const message = `the spool in ${folder} has reached its limit of ${maxTotalBytes} bytes; see why the telemetry store does not take its segments`
+  return new AppError('storage_full', message, { maxTotalBytes, segments })
 }
 
 function writeError(thrown: unknown, folder: string): AppError {

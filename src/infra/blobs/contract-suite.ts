@@ -43,74 +43,81 @@ function bytesOf(seed: number, size: number): Buffer {
 /** What every blob store promises. */
 export function blobsContract(name: string, world: () => BlobWorld): void {
   describe(name, () => {
-    test.each([0, 1, 300_000, 17 << 20])('%i bytes come back as they went in, under their digest', async (size) => {
-      const { blobs, unfinished } = world()
-      const bytes = bytesOf(size + 1, size)
-      const digest = digestOf(bytes)
-      expect(await blobs.has(digest)).toBe(false)
-      expect(await blobs.put(chunked(bytes))).toEqual({ digest, sizeBytes: size })
-      expect(await blobs.has(digest)).toBe(true)
-      const read = await readAll(blobs, digest)
-      expect(read.sizeBytes).toBe(size)
-      expect(read.bytes.equals(bytes)).toBe(true)
-      expect((await readFile(await blobs.path(digest))).equals(bytes)).toBe(true)
-      expect(await unfinished()).toBe(0)
-    })
+    storing(world)
+    refusing(world)
+  })
+}
 
-    test('the same content twice, also at the same time, is one blob', async () => {
-      const { blobs } = world()
-      const bytes = bytesOf(7, 50_000)
-      await Promise.all([1, 2, 3].map(() => blobs.put(chunked(bytes))))
-      await blobs.put(chunked(bytes), { expectedDigest: digestOf(bytes) })
-      const all = await gathered(blobs.list())
-      expect(all.filter((blob) => blob.digest === digestOf(bytes))).toEqual([{ digest: digestOf(bytes), sizeBytes: 50_000 }])
-    })
+function storing(world: () => BlobWorld): void {
+  test.each([0, 1, 300_000, 17 << 20])('%i bytes come back as they went in, under their digest', async (size) => {
+    const { blobs, unfinished } = world()
+    const bytes = bytesOf(size + 1, size)
+    const digest = digestOf(bytes)
+    expect(await blobs.has(digest)).toBe(false)
+    expect(await blobs.put(chunked(bytes))).toEqual({ digest, sizeBytes: size })
+    expect(await blobs.has(digest)).toBe(true)
+    const read = await readAll(blobs, digest)
+    expect(read.sizeBytes).toBe(size)
+    expect(read.bytes.equals(bytes)).toBe(true)
+    expect((await readFile(await blobs.path(digest))).equals(bytes)).toBe(true)
+    expect(await unfinished()).toBe(0)
+  })
 
-    test('an upload that is refused or breaks off leaves nothing', async () => {
-      const { blobs, unfinished } = world()
-      const bytes = bytesOf(8, 300_000)
-      async function* broken() {
-        yield bytes.subarray(0, 200_000)
-        throw new Error('the line broke')
-      }
-      await expect(blobs.put(broken())).rejects.toThrow('the line broke')
-      await expect(blobs.put(chunked(bytes), { expectedDigest: absent })).rejects.toMatchObject({ code: 'invalid' })
-      await expect(blobs.put(chunked(bytes), { maxBytes: 299_999 })).rejects.toMatchObject({ code: 'too_large' })
-      expect(await blobs.has(digestOf(bytes))).toBe(false)
-      expect(await unfinished()).toBe(0)
-    })
+  test('the same content twice, also at the same time, is one blob', async () => {
+    const { blobs } = world()
+    const bytes = bytesOf(7, 50_000)
+    await Promise.all([1, 2, 3].map(() => blobs.put(chunked(bytes))))
+    await blobs.put(chunked(bytes), { expectedDigest: digestOf(bytes) })
+    const all = await gathered(blobs.list())
+    expect(all.filter((blob) => blob.digest === digestOf(bytes))).toEqual([{ digest: digestOf(bytes), sizeBytes: 50_000 }])
+  })
+}
 
-    test('a corrupt blob is found out before its end is given out', async () => {
-      const { blobs, spoil } = world()
-      const bytes = bytesOf(9, 700_001)
-      const { digest } = await blobs.put(chunked(bytes))
-      await spoil(digest)
-      let given = 0
-      const reading = async () => {
-        for await (const chunk of (await blobs.get(digest)).stream) given += chunk.length
-      }
-      await expect(reading()).rejects.toMatchObject({ code: 'internal', message: expect.stringContaining('corrupt') })
-      expect(given).toBeLessThan(bytes.length)
-    })
+function refusing(world: () => BlobWorld): void {
+  test('an upload that is refused or breaks off leaves nothing', async () => {
+    const { blobs, unfinished } = world()
+    const bytes = bytesOf(8, 300_000)
+    async function* broken() {
+      yield bytes.subarray(0, 200_000)
+      throw new Error('the line broke')
+    }
+    await expect(blobs.put(broken())).rejects.toThrow('the line broke')
+    await expect(blobs.put(chunked(bytes), { expectedDigest: absent })).rejects.toMatchObject({ code: 'invalid' })
+    await expect(blobs.put(chunked(bytes), { maxBytes: 299_999 })).rejects.toMatchObject({ code: 'too_large' })
+    expect(await blobs.has(digestOf(bytes))).toBe(false)
+    expect(await unfinished()).toBe(0)
+  })
 
-    test('what is not there or is no digest is said so', async () => {
-      const { blobs } = world()
-      await expect(blobs.get(absent)).rejects.toMatchObject({ code: 'not_found' })
-      await expect(blobs.path(absent)).rejects.toMatchObject({ code: 'not_found' })
-      for (const wrong of ['', '../../etc/passwd', absent.toUpperCase(), `${absent}0`]) {
-        await expect(blobs.get(wrong)).rejects.toMatchObject({ code: 'invalid' })
-        await expect(blobs.has(wrong)).rejects.toMatchObject({ code: 'invalid' })
-        await expect(blobs.delete(wrong)).rejects.toMatchObject({ code: 'invalid' })
-      }
-    })
+  test('a corrupt blob is found out before its end is given out', async () => {
+    const { blobs, spoil } = world()
+    const bytes = bytesOf(9, 700_001)
+    const { digest } = await blobs.put(chunked(bytes))
+    await spoil(digest)
+    let given = 0
+    const reading = async () => {
+      for await (const chunk of (await blobs.get(digest)).stream) given += chunk.length
+    }
+    await expect(reading()).rejects.toMatchObject({ code: 'internal', message: expect.stringContaining('corrupt') })
+    expect(given).toBeLessThan(bytes.length)
+  })
 
-    test('a deleted blob is gone, and deleting it again is no error', async () => {
-      const { blobs } = world()
-      const { digest } = await blobs.put(chunked(bytesOf(10, 1_000)))
-      await blobs.delete(digest)
-      await blobs.delete(digest)
-      expect(await blobs.has(digest)).toBe(false)
-      await expect(blobs.path(digest)).rejects.toMatchObject({ code: 'not_found' })
-    })
+  test('what is not there or is no digest is said so', async () => {
+    const { blobs } = world()
+    await expect(blobs.get(absent)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(blobs.path(absent)).rejects.toMatchObject({ code: 'not_found' })
+    for (const wrong of ['', '../../etc/passwd', absent.toUpperCase(), `${absent}0`]) {
+      await expect(blobs.get(wrong)).rejects.toMatchObject({ code: 'invalid' })
+      await expect(blobs.has(wrong)).rejects.toMatchObject({ code: 'invalid' })
+      await expect(blobs.delete(wrong)).rejects.toMatchObject({ code: 'invalid' })
+    }
+  })
+
+  test('a deleted blob is gone, and deleting it again is no error', async () => {
+    const { blobs } = world()
+    const { digest } = await blobs.put(chunked(bytesOf(10, 1_000)))
+    await blobs.delete(digest)
+    await blobs.delete(digest)
+    expect(await blobs.has(digest)).toBe(false)
+    await expect(blobs.path(digest)).rejects.toMatchObject({ code: 'not_found' })
   })
 }

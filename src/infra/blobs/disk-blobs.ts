@@ -1,13 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, type Stats } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { AppError } from '../../contract/errors.ts'
 import type { Blob, Blobs, PutOptions } from './blobs.ts'
 import { checkDigest, missingBlob, verified } from './digest.ts'
 
 /** Files whose content was checked by this process, remembered so that `path` reads a model once, not each time. */
 const REMEMBERED = 1_000
+const READ_BYTES = 256 << 10
 
 /**
  * Blobs as files `ab/cdef…` under `folder`. Content is written beside, flushed, and moved into place, so that a name
@@ -17,29 +18,24 @@ export async function createDiskBlobs(folder: string): Promise<Blobs> {
   const incoming = join(folder, 'incoming')
   await rm(incoming, { recursive: true, force: true })
   await mkdir(incoming, { recursive: true })
-  const checked = new Map<string, string>()
+  const check = createCheck()
   const fileOf = (digest: string) => join(folder, digest.slice(0, 2), digest.slice(2))
 
-  async function sizeOf(digest: string): Promise<number> {
+  /** Size and time of a blob's file; nothing when there is none. */
+  async function find(digest: string): Promise<Stats | undefined> {
     checkDigest(digest)
-    return (await statOf(digest)).size
-  }
-
-  async function statOf(digest: string) {
     try {
       return await stat(fileOf(digest))
     } catch (thrown) {
-      throw codeOf(thrown) === 'ENOENT' ? missingBlob(digest) : diskError(thrown, folder)
+      if (codeOf(thrown) === 'ENOENT') return undefined
+      throw thrown
     }
   }
 
-  async function moveIntoPlace(temporary: string, digest: string): Promise<void> {
-    const shelf = join(folder, digest.slice(0, 2))
-    const made = await mkdir(shelf, { recursive: true })
-    // Also when the content is there already: what was just written is known to be whole.
-    await rename(temporary, fileOf(digest))
-    await syncFolder(shelf)
-    if (made !== undefined) await syncFolder(folder)
+  async function need(digest: string): Promise<Stats> {
+    const found = await find(digest)
+    if (found === undefined) throw missingBlob(digest)
+    return found
   }
 
   return {
@@ -47,7 +43,7 @@ export async function createDiskBlobs(folder: string): Promise<Blobs> {
       const temporary = join(incoming, randomBytes(16).toString('hex'))
       try {
         const blob = await writeAll(temporary, stream, options)
-        await moveIntoPlace(temporary, blob.digest)
+        await moveIntoPlace(temporary, folder, fileOf(blob.digest))
         return blob
       } catch (thrown) {
         await rm(temporary, { force: true })
@@ -55,27 +51,12 @@ export async function createDiskBlobs(folder: string): Promise<Blobs> {
       }
     },
     async get(digest) {
-      const sizeBytes = await sizeOf(digest)
-      return { sizeBytes, stream: verified(createReadStream(fileOf(digest), { highWaterMark: 256 << 10 }), digest, sizeBytes) }
+      const { size } = await need(digest)
+      return { sizeBytes: size, stream: contentOf(fileOf(digest), digest, size) }
     },
-    async has(digest) {
-      checkDigest(digest)
-      try {
-        await statOf(digest)
-        return true
-      } catch (thrown) {
-        if (thrown instanceof AppError && thrown.code === 'not_found') return false
-        throw thrown
-      }
-    },
+    has: async (digest) => (await find(digest)) !== undefined,
     async path(digest) {
-      checkDigest(digest)
-      const { size, mtimeMs, ino } = await statOf(digest)
-      const identity = `${size} ${mtimeMs} ${ino}`
-      if (checked.get(digest) === identity) return fileOf(digest)
-      for await (const _ of verified(createReadStream(fileOf(digest)), digest, size));
-      if (checked.size >= REMEMBERED) checked.clear()
-      checked.set(digest, identity)
+      await check(fileOf(digest), digest, await need(digest))
       return fileOf(digest)
     },
     async delete(digest) {
@@ -86,12 +67,36 @@ export async function createDiskBlobs(folder: string): Promise<Blobs> {
       for (const shelf of await readdir(folder)) {
         if (!/^[0-9a-f]{2}$/.test(shelf)) continue
         for (const name of await readdir(join(folder, shelf))) {
-          const digest = shelf + name
-          yield { digest, sizeBytes: await sizeOf(digest) }
+          const found = await find(shelf + name)
+          if (found !== undefined) yield { digest: shelf + name, sizeBytes: found.size }
         }
       }
     },
   }
+}
+
+const contentOf = (file: string, digest: string, sizeBytes: number) =>
+  verified(createReadStream(file, { highWaterMark: READ_BYTES }), digest, sizeBytes)
+
+/** Checks a file against its digest, once as long as it does not change. */
+function createCheck(): (file: string, digest: string, found: Stats) => Promise<void> {
+  const checked = new Map<string, string>()
+  return async (file, digest, { size, mtimeMs, ino }) => {
+    const identity = `${size} ${mtimeMs} ${ino}`
+    if (checked.get(digest) === identity) return
+    for await (const _ of contentOf(file, digest, size));
+    if (checked.size >= REMEMBERED) checked.clear()
+    checked.set(digest, identity)
+  }
+}
+
+/** Also when the content is there already: what was just written is known to be whole. */
+async function moveIntoPlace(temporary: string, folder: string, file: string): Promise<void> {
+  const shelf = dirname(file)
+  const made = await mkdir(shelf, { recursive: true })
+  await rename(temporary, file)
+  await syncFolder(shelf)
+  if (made !== undefined) await syncFolder(folder)
 }
 
 async function writeAll(

@@ -78,19 +78,17 @@ export function createTelemetry(deps: TelemetryDeps): Telemetry {
   }
 }
 
-/** The way in: the recorder, the spool and the pump behind it. */
-function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DAYS }: TelemetryDeps, store: TelemetryStore) {
+/** The one ordered stream: predictions by way of the recorder, and labels, into the spool. */
+function createStream(spool: Spool, clock: Clock, onMuch: () => void) {
   const recorder = createRecorder()
-  const prune = createPrune({ columns, clock, log, table: 'inference_records', retentionDays })
   let sinceRotation = 0
-  let pump: Pump | undefined
 
   function append(frames: readonly Uint8Array[]) {
     try {
       for (const frame of frames) spool.append(frame)
       spool.flush()
     } catch (thrown) {
-      // The numbers this frame defined are lost with it.
+      // The numbers these frames defined are lost with them.
       recorder.restart()
       throw thrown
     }
@@ -103,15 +101,29 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
     if (frame === undefined) return
     append([frame])
     sinceRotation += rows
-    if (sinceRotation >= RECORDS_PER_PASS) pump?.hurry()
+    if (sinceRotation >= RECORDS_PER_PASS) onMuch()
   }
 
-  function rotate() {
-    flush()
-    spool.rotate()
-    recorder.restart()
-    sinceRotation = 0
+  return {
+    append,
+    flush,
+    record(prediction: PredictionRecord) {
+      if (recorder.add(prediction) >= FULL_BATCH_BYTES) flush()
+    },
+    rotate() {
+      flush()
+      spool.rotate()
+      recorder.restart()
+      sinceRotation = 0
+    },
   }
+}
+
+/** The way in: the stream and the pump behind it. */
+function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DAYS }: TelemetryDeps, store: TelemetryStore) {
+  const prune = createPrune({ columns, clock, log, table: 'inference_records', retentionDays })
+  const stream = createStream(spool, clock, () => pump?.hurry())
+  let pump: Pump | undefined
 
   async function insert(segment: Segment) {
     await store.insert(segment)
@@ -124,18 +136,16 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
   }
 
   return {
-    record(prediction: PredictionRecord) {
-      if (recorder.add(prediction) >= FULL_BATCH_BYTES) flush()
-    },
-    flush,
+    record: stream.record,
+    flush: stream.flush,
     async recordLabels(project: string, deployment: string, labels: readonly LabelRecord[]) {
       if (labels.length === 0) return
-      flush()
-      append(labelFramesFrom(project, deployment, labels, clock.now()))
+      stream.flush()
+      stream.append(labelFramesFrom(project, deployment, labels, clock.now()))
       await spool.sync()
     },
     start(consumers: readonly SegmentConsumer[]) {
-      pump = createPump({ spool, clock, log, rotate, store: insert, consumers })
+      pump = createPump({ spool, clock, log, rotate: stream.rotate, store: insert, consumers })
       pump.start()
     },
     drain: async () => running().drain(),
