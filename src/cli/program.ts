@@ -10,6 +10,7 @@ import { exitCodes } from './failures.ts'
 import { addOperation, type Finish } from './operations/command.ts'
 import { kebabCase } from './operations/fields.ts'
 import { addReferenceCommands } from './reference/commands.ts'
+import { addReplayCommand } from './replay/command.ts'
 import { addServerCommands } from './server-commands.ts'
 import type { Shell } from './shell.ts'
 
@@ -57,6 +58,8 @@ export function createProgram(shell: Shell, finish: Finish): Command {
   addServerCommands(program, shell, finish)
   program.commandsGroup('Declare:')
   addDocumentCommands(program, shell, finish)
+  program.commandsGroup('Try:')
+  addReplayCommand(program, shell, finish)
   program.commandsGroup('Set up:')
   addProfileCommands(program, shell)
   addReferenceCommands(program, shell)
