@@ -35,6 +35,11 @@ export function LoopPage({ id }: { id: string }) {
                 {run.deployment} <RunState run={run} />
               </h1>
               <p className="run-summary">{run.reason ?? run.cause.summary}</p>
+              {run.state !== 'ended' && (
+                <p className="run-now">
+                  <a href={`#step-${run.steps.length - 1}`}>Now {wordsFrom(run.step)}</a> {run.steps.at(-1)?.summary}
+                </p>
+              )}
               <p className="dim">
                 started <Instant at={run.startedAt} /> · {run.endedAt === null ? 'running for' : 'took'}{' '}
                 <span className="figure">{formatDuration((run.endedAt ?? now) - run.startedAt)}</span>

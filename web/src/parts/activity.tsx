@@ -19,7 +19,7 @@ export function Activity() {
     <section aria-labelledby="activity">
       <h2 id="activity">Activity</h2>
       <ul>
-        {value?.map((event) => (
+        {[...(value ?? [])].sort((a, b) => b.at - a.at).map((event) => (
           <li key={event.id}>
             <span className="grow">
               {deploymentOf(event) && <b>{deploymentOf(event)} </b>}
