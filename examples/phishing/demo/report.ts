@@ -88,7 +88,7 @@ export function printReport(report: Report): void {
       `${report.requests} at ${report.ratePerSecond} a second, ${report.failed} failed, ${report.recordsLost} records lost`,
     ],
     ['latency', `p50 ${latencyMs.p50.toFixed(2)} ms   p95 ${latencyMs.p95.toFixed(2)} ms   p99 ${latencyMs.p99.toFixed(2)} ms`],
-    ['false alarms', `${report.control.falseAlarms} on ${report.control.requests} undrifted requests`],
+    ['false alarms', `${report.control.falseAlarms} on ${report.control.requests} undrifted rows`],
     [
       'loop',
       `${report.loop.retrained} retrained, ${report.loop.quarantined} quarantined, ${report.loop.refused} refused, ${report.loop.promoted} promoted, ${report.loop.rolledBack} rolled back`,
