@@ -14,7 +14,9 @@ it('says what moved, where to, and why', () => {
   expect(text('rollouts.ended', { challenger: 3, state: 'rolled_back', verdict: 'harmful', reason: 'x' })).toBe(
     'version 3 is rolled back: harmful',
   )
-  expect(text('deployments.route_changed', { mode: 'canary', challengerVersion: 5, reason: 'moved: image_count' })).toBe('version 5 is in canary: moved: image_count')
+  expect(text('deployments.route_changed', { mode: 'canary', challengerVersion: 5, reason: 'moved: image_count' })).toBe(
+    'version 5 is in canary: moved: image_count',
+  )
   expect(text('retraining.ended', { state: 'succeeded', version: 3, problem: null })).toBe('training succeeded: version 3')
 })
 

@@ -25,7 +25,10 @@ export function textOf({ name, data }: DomainEvent): string {
     case 'registry.alias_moved':
       return line(`${said('alias')} of ${said('model')} is version ${said('version')}`, said('reason'))
     case 'deployments.route_changed':
-      return line(data.mode === 'steady' ? 'all traffic goes to the champion' : `version ${said('challengerVersion')} is in ${said('mode')}`, said('reason'))
+      return line(
+        data.mode === 'steady' ? 'all traffic goes to the champion' : `version ${said('challengerVersion')} is in ${said('mode')}`,
+        said('reason'),
+      )
     case 'retraining.ended':
       return line(`training ${said('state')}`, said('problem') || (said('version') && `version ${said('version')}`))
     case 'documents.applied':

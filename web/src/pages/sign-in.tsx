@@ -78,12 +78,12 @@ export function SignInPage({ onSignedIn }: { onSignedIn: () => void }) {
 function titleOf(error: AppError): string {
   switch (error.code) {
     case 'unauthenticated':
-      return 'This link was used or has run out.'
+      return 'Not signed in:'
     case 'throttled':
-      return 'Too many tries.'
+      return 'Too many tries:'
     case 'unavailable':
-      return 'The server does not answer.'
+      return 'The server does not answer:'
     default:
-      return 'Signing in failed.'
+      return 'Signing in failed:'
   }
 }

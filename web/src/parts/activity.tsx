@@ -19,15 +19,17 @@ export function Activity() {
     <section aria-labelledby="activity">
       <h2 id="activity">Activity</h2>
       <ul>
-        {[...(value ?? [])].sort((a, b) => b.at - a.at).map((event) => (
-          <li key={event.id}>
-            <span className="grow">
-              {deploymentOf(event) && <b>{deploymentOf(event)} </b>}
-              {event.name.startsWith('loops.') ? <Link to={loopPath(event.subject)}>{textOf(event)}</Link> : textOf(event)}
-            </span>
-            <Instant at={event.at} only="age" />
-          </li>
-        ))}
+        {[...(value ?? [])]
+          .sort((a, b) => b.at - a.at)
+          .map((event) => (
+            <li key={event.id}>
+              <span className="grow">
+                {deploymentOf(event) && <b>{deploymentOf(event)} </b>}
+                {event.name.startsWith('loops.') ? <Link to={loopPath(event.subject)}>{textOf(event)}</Link> : textOf(event)}
+              </span>
+              <Instant at={event.at} only="age" />
+            </li>
+          ))}
       </ul>
     </section>
   )

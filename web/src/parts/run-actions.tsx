@@ -65,6 +65,7 @@ function Ask({ action, run, onClose, onDone }: { action: Action; run: LoopRun; o
         <h2 id={`${id}-title`}>
           {name} the run of {run.deployment}
         </h2>
+        {run.state !== 'ended' && <p>{run.steps.at(-1)?.summary}</p>}
         <p className="dim">{says}</p>
         <label htmlFor={`${id}-reason`}>Why</label>
         <textarea
