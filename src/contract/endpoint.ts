@@ -21,6 +21,8 @@ export type Endpoint<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Zo
   readonly accepts?: 'json' | 'bytes'
   /** How the reply travels: JSON (default), a `ByteReply`, or server-sent events, one `output` each. */
   readonly returns?: 'json' | 'bytes' | 'events'
+  /** The reply’s field that becomes the session cookie; `null` clears the cookie. */
+  readonly cookie?: string | null
   /** Command lines that show the operation in use, printed by `--help` and in the reference. */
   readonly examples?: readonly string[]
 }
@@ -49,6 +51,8 @@ export type Caller = {
   readonly project: string
   readonly scopes: ReadonlySet<Scope>
   readonly requestId: string
+  /** Present when a console session, not a key, made the call. */
+  readonly session?: string
   readonly signal?: AbortSignal
 }
 

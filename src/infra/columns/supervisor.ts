@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
+import os from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError, messageFrom } from '../../contract/errors.ts'
@@ -140,6 +141,8 @@ function launch({ folder, limits }: { folder: string; limits: ColumnsLimits }) {
     // Nothing of ours is passed on: the engine needs no secret, and reads settings from a home folder if it finds one.
     env: { UV_THREADPOOL_SIZE: String(engineThreads(limits)), TZ: 'UTC' },
   })
+  // Reports can wait; requests cannot.
+  child.once('spawn', () => os.setPriority(child.pid!, os.constants.priority.PRIORITY_BELOW_NORMAL))
   let output = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     output = (output + text).slice(-KEPT_OUTPUT)

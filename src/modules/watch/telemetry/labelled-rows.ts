@@ -63,6 +63,21 @@ export async function* labelledRows(columns: Columns, request: LabelledRowsReque
   }
 }
 
+/** How many rows `labelledRows` would give, without a limit. */
+export async function countLabelled(
+  columns: Columns,
+  { excluding = [], ...window }: Omit<LabelledRowsRequest, 'limit' | 'order'>,
+): Promise<number> {
+  const quarantine = quarantineSql(excluding)
+  const [row] = await columns.query<{ rows: number }>(
+    `SELECT count() AS rows FROM (SELECT record_id, at, actor, source FROM inference_records WHERE ${rangeSql('oldest', false)}) AS p
+     INNER JOIN (${newestLabels(`record_id IN (SELECT record_id FROM inference_records WHERE ${rangeSql('oldest', false)})`)}) AS l ON p.record_id = l.record_id
+     WHERE ${quarantine.sql}`,
+    { ...window, ...quarantine.params },
+  )
+  return row!.rows
+}
+
 const edgeParams = (name: string, edge: Edge | undefined) =>
   edge === undefined ? {} : { [`${name}At`]: edge.atMs, [`${name}Id`]: edge.recordId }
 const instant = (name: string) => `fromUnixTimestamp64Milli({${name}:Int64}, 'UTC')`

@@ -49,6 +49,9 @@ export type ActorShare = {
   readonly labelledErrors: number
 }
 
+/** A prediction without its label; missing values are NaN. */
+export type SampledRow = { readonly features: Float32Array; readonly score: number; readonly actor: string; readonly source: string }
+
 export type TelemetryStore = ReturnType<typeof createTelemetryStore>
 
 const instant = (name: string) => `fromUnixTimestamp64Milli({${name}:Int64}, 'UTC')`
@@ -137,6 +140,19 @@ function trafficQueries(columns: Columns) {
          GROUP BY actor, source ORDER BY rows DESC, actor, source LIMIT {limit:UInt32}`,
         { ...window, limit },
       )
+    },
+
+    /** Rows of a window, chosen by the hash of their id, so that a second look sees the same ones. */
+    async sample(window: Window, limit: number): Promise<SampledRow[]> {
+      const rows = await columns.query<{ features: (number | null)[]; score: number | null; actor: string; source: string }>(
+        `SELECT features, score, actor, source FROM inference_records WHERE ${inWindow} ORDER BY cityHash64(record_id) LIMIT {limit:UInt32}`,
+        { ...window, limit },
+      )
+      return rows.map((row) => ({
+        ...row,
+        features: Float32Array.from(row.features, (value) => value ?? Number.NaN),
+        score: row.score ?? Number.NaN,
+      }))
     },
   }
 }

@@ -6,7 +6,7 @@ import type { Columns } from '../../../infra/columns/columns.ts'
 import { createPrune } from '../../../infra/columns/retention.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { Spool } from '../../../infra/spool.ts'
-import { type LabelledRow, type LabelledRowsRequest, labelledRows } from './labelled-rows.ts'
+import { countLabelled, type LabelledRow, type LabelledRowsRequest, labelledRows } from './labelled-rows.ts'
 import { createPump, type Pump, type PumpHealth } from './pump.ts'
 import { createRecorder, FULL_BATCH_BYTES, labelFramesFrom } from './recorder.ts'
 import type { LabelRecord, PredictionRecord, Segment, SegmentConsumer } from './segment.ts'
@@ -15,6 +15,7 @@ import {
   createTelemetryStore,
   type LabelRow,
   type RecordRow,
+  type SampledRow,
   type TelemetryStore,
   type TrafficRow,
   type Window,
@@ -52,6 +53,10 @@ export type Telemetry = Verbs<typeof telemetry> & {
   health(): PumpHealth
   /** The labelled predictions of a window, a page at a time. */
   labelledRows(request: LabelledRowsRequest): AsyncGenerator<readonly LabelledRow[]>
+  /** How many labelled predictions a window has. */
+  countLabelled(request: Omit<LabelledRowsRequest, 'limit' | 'order'>): Promise<number>
+  /** At most `limit` predictions of a window, chosen by chance, the same ones each time. */
+  sampleRows(request: Window & { readonly limit: number }): Promise<SampledRow[]>
   /** Who asked for how much in a window, and how it went: the evidence for telling an attack from a change. Largest first. */
   actorShares(window: Window & { readonly limit?: number }): Promise<ActorShare[]>
 }
@@ -67,6 +72,8 @@ export function createTelemetry(deps: TelemetryDeps): Telemetry {
     ...createIntake(deps, store),
     ...createReports(store, clock),
     labelledRows: (request) => labelledRows(columns, request),
+    countLabelled: (request) => countLabelled(columns, request),
+    sampleRows: ({ limit, ...window }) => store.sample(window, limit),
     actorShares: ({ limit = ACTORS, ...window }) => store.actorShares(window, limit),
   }
 }

@@ -1,0 +1,42 @@
+import { z } from 'zod'
+import { AlertSpec } from './alerts.ts'
+import { DeploymentSpec } from './deployments.ts'
+import { MonitorSpec } from './drift.ts'
+import type { Scope } from './endpoint.ts'
+import { GateSpec } from './gates.ts'
+import { LoopSpec } from './loops.ts'
+import { ObjectiveSpec } from './objectives.ts'
+import { TrainerSpec } from './retraining.ts'
+import { Labels, Name } from './scalars.ts'
+
+/** Everything a person declares, in the order in which a folder of files is applied: what is referred to comes first. */
+export const kinds = {
+  Deployment: { spec: DeploymentSpec, scope: 'write' },
+  Monitor: { spec: MonitorSpec, scope: 'write' },
+  Objective: { spec: ObjectiveSpec, scope: 'write' },
+  Gate: { spec: GateSpec, scope: 'approve' },
+  /** A trainer runs a command on the server’s machine, so only an admin may declare one. */
+  Trainer: { spec: TrainerSpec, scope: 'admin' },
+  Loop: { spec: LoopSpec, scope: 'approve' },
+  Alert: { spec: AlertSpec, scope: 'write' },
+} as const satisfies Record<string, { spec: z.ZodType; scope: Scope }>
+
+export const Kind = z.enum(Object.keys(kinds) as [KindName, ...KindName[]])
+export type KindName = keyof typeof kinds
+export type Spec<K extends KindName> = z.infer<(typeof kinds)[K]['spec']>
+
+export const Metadata = z.strictObject({
+  name: Name,
+  project: Name.optional(),
+  owner: z.string().min(1).max(200).optional(),
+  labels: Labels.default({}),
+})
+
+/** A document as a person writes it; `spec` is checked against its kind. */
+export const Manifest = z.strictObject({
+  apiVersion: z.literal('setpoint/v1'),
+  kind: Kind,
+  metadata: Metadata,
+  spec: z.record(z.string(), z.unknown()),
+})
+export type Manifest = z.infer<typeof Manifest>

@@ -1,0 +1,41 @@
+import { access } from './access.ts'
+import { activity } from './activity.ts'
+import { alerts } from './alerts.ts'
+import { deployments } from './deployments.ts'
+import { documents } from './documents.ts'
+import { drift } from './drift.ts'
+import type { Contract } from './endpoint.ts'
+import { gates } from './gates.ts'
+import { incidents } from './incidents.ts'
+import { labels } from './labels.ts'
+import { ledger } from './ledger.ts'
+import { loops } from './loops.ts'
+import { objectives } from './objectives.ts'
+import { quarantine } from './quarantine.ts'
+import { registry } from './registry.ts'
+import { retraining } from './retraining.ts'
+import { rollouts } from './rollouts.ts'
+import { telemetry } from './telemetry.ts'
+
+/** Every operation of the product, by module: what the server binds, the command line offers and the reference lists. */
+export const operations = {
+  access,
+  documents,
+  registry,
+  deployments,
+  telemetry,
+  labels,
+  drift,
+  objectives,
+  quarantine,
+  gates,
+  retraining,
+  rollouts,
+  loops,
+  incidents,
+  alerts,
+  ledger,
+  activity,
+} as const satisfies Record<string, Contract>
+
+export type ModuleName = keyof typeof operations

@@ -1,0 +1,163 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import createRouter, { type HTTPMethod } from 'find-my-way'
+import { AppError, errorCodes } from '../../contract/errors.ts'
+import type { Ids } from '../ids.ts'
+import type { Log } from '../log.ts'
+import { sendJson } from './bind.ts'
+import type { Authenticate, Route } from './route.ts'
+
+export type HttpOptions = {
+  readonly routes: readonly Route[]
+  readonly authenticate: Authenticate
+  /** Answers a GET that no route matches, such as a file of the console; returns whether it did. */
+  readonly fallback?: (request: IncomingMessage, response: ServerResponse) => boolean
+  readonly ids: Ids
+  readonly log: Log
+  readonly requestTimeoutMs: number
+}
+
+export type Http = {
+  readonly server: Server
+  /** Starts listening and returns the base URL. Throws `unavailable` when the port is taken. */
+  listen(host: string, port: number): Promise<string>
+  /** Stops accepting, lets requests under way end within `graceMs`, then closes what is left. */
+  close(graceMs: number): Promise<void>
+}
+
+const HEADERS_TIMEOUT_MS = 10_000
+const KEEP_ALIVE_MS = 75_000
+
+export function createHttp(options: HttpOptions): Http {
+  const router = createRouter({ maxParamLength: 500, ignoreTrailingSlash: true })
+  for (const route of options.routes) router.on(route.method as HTTPMethod, route.path, noop, { route })
+  const answer = createAnswer(options, (method, url) => {
+    const found = router.find(method as HTTPMethod, url)
+    return found ? { route: (found.store as { route: Route }).route, params: found.params } : null
+  })
+  const server = createServer(
+    { requestTimeout: options.requestTimeoutMs, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true },
+    answer,
+  )
+  return {
+    server,
+    listen: (host, port) => listen(server, host, port),
+    close: (graceMs) => close(server, graceMs),
+  }
+}
+
+function noop(): void {}
+
+type Find = (method: string, url: string) => { route: Route; params: Record<string, string | undefined> } | null
+
+function createAnswer(options: HttpOptions, find: Find) {
+  // One id of this process and a count: as unique as an id for each request, at a fraction of its cost.
+  const prefix = options.ids('req')
+  let requests = 0
+  return function answer(request: IncomingMessage, response: ServerResponse): void {
+    requests += 1
+    const requestId = givenRequestId(request) ?? `${prefix}-${requests.toString(36)}`
+    response.setHeader('x-request-id', requestId)
+    const url = request.url ?? '/'
+    const query = url.indexOf('?')
+    const path = query < 0 ? url : url.slice(0, query)
+    const match = find(request.method ?? 'GET', path)
+    if (!match) {
+      if (request.method === 'GET' && options.fallback?.(request, response)) return
+      fail(new AppError('not_found', `there is no ${request.method} ${path}; see /openapi.json`), undefined)
+      return
+    }
+    const { route, params } = match
+    run().catch((thrown: unknown) => fail(thrown, route))
+
+    async function run() {
+      const found = options.authenticate(credentialsFrom(request, response, requestId), route.scope)
+      const caller = found instanceof Promise ? await found : found
+      await route.handle({ request, response, params, search: query < 0 ? '' : url.slice(query + 1), caller })
+    }
+
+    function fail(thrown: unknown, route: Route | undefined) {
+      const error =
+        thrown instanceof AppError
+          ? thrown
+          : new AppError('internal', 'something went wrong inside; the log has it under this request id', {}, thrown)
+      options.log[errorCodes[error.code].log === 'error' ? 'error' : 'debug']('http.failed', {
+        requestId,
+        method: request.method,
+        path,
+        code: error.code,
+        message: error.message,
+        cause: error.cause,
+      })
+      if (response.headersSent) return void response.destroy()
+      if (!request.complete) response.setHeader('connection', 'close')
+      if (typeof error.details.retryAfterSeconds === 'number') response.setHeader('retry-after', Math.ceil(error.details.retryAfterSeconds))
+      if (route?.fail) route.fail(error, { response, requestId })
+      else
+        sendJson(response, errorCodes[error.code].status, {
+          error: { code: error.code, message: error.message, details: error.details, requestId },
+        })
+      if (!request.complete) request.resume()
+    }
+  }
+}
+
+/** A caller’s own request id is kept when it is short and plain, so that one id runs from edge to job. */
+function givenRequestId(request: IncomingMessage): string | undefined {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : undefined
+}
+
+function credentialsFrom(request: IncomingMessage, response: ServerResponse, requestId: string) {
+  const project = request.headers['x-setpoint-project']
+  return {
+    authorization: request.headers.authorization ?? bearerFromApiKey(request.headers['x-api-key']),
+    cookie: sameOrigin(request) ? request.headers.cookie : undefined,
+    project: typeof project === 'string' ? project : undefined,
+    address: request.socket.remoteAddress ?? '',
+    requestId,
+    get signal() {
+      return closedSignal(response)
+    },
+  }
+}
+
+function bearerFromApiKey(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? `Bearer ${header}` : undefined
+}
+
+/** A cookie counts only when the page that sent it is ours: browsers name the origin on every request that changes something. */
+function sameOrigin(request: IncomingMessage): boolean {
+  const { origin, host } = request.headers
+  if (origin === undefined) return request.method === 'GET' || request.method === 'HEAD'
+  return URL.parse(origin)?.host === host
+}
+
+function closedSignal(response: ServerResponse): AbortSignal {
+  const controller = new AbortController()
+  response.once('close', () => controller.abort())
+  return controller.signal
+}
+
+function listen(server: Server, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const hint = error.code === 'EADDRINUSE' ? 'another program has this port; set SETPOINT_PORT to a free one' : error.message
+      reject(new AppError('unavailable', `cannot listen on ${host}:${port}: ${hint}`, { host, port }, error))
+    })
+    server.listen(port, host, 511, () =>
+      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`),
+    )
+  })
+}
+
+function close(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    server.close(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}

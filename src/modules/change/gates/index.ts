@@ -1,0 +1,1 @@
+export { createGates, type Gates, verdictsTable } from './gates.ts'

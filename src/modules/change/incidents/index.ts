@@ -1,0 +1,1 @@
+export { createIncidents, type Incidents, incidentsTable } from './incidents.ts'

@@ -1,0 +1,1 @@
+export { checkLoop, createLoops, type KeptRun, type Loops, loopRunsTable, type StepResult } from './loops.ts'

@@ -1,0 +1,1 @@
+export { createRetraining, type Retraining, trainingsTable } from './retraining.ts'

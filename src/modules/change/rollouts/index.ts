@@ -1,0 +1,1 @@
+export { createRollouts, type Rollouts, rolloutsTable } from './rollouts.ts'

@@ -1,0 +1,1 @@
+export { type Assessment, type Cause, createTriage, type Triage } from './triage.ts'

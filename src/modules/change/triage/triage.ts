@@ -1,0 +1,77 @@
+import type { LoopSpec } from '../../../contract/loops.ts'
+import { excludingFrom } from '../../../contract/quarantine.ts'
+import type { QuarantineWindows } from '../../data/quarantine/index.ts'
+import type { Documents } from '../../govern/documents/index.ts'
+import type { Drift } from '../../watch/drift/index.ts'
+import type { Telemetry } from '../../watch/telemetry/index.ts'
+import { type Assessment, assess, type LabelledRow } from './assess.ts'
+
+export type { Assessment, Cause } from './assess.ts'
+
+type Window = {
+  readonly project: string
+  readonly spec: LoopSpec
+  readonly fromMs: number
+  readonly toMs: number
+  readonly moved: readonly string[]
+}
+
+export type Triage = {
+  /** Looks at the rows and labels of a window and says what is behind a detection. Undefined while the monitor has no reference. */
+  diagnose(window: Window): Promise<Assessment | undefined>
+  /** Labelled rows of a window that are not quarantined. */
+  countLabelled(window: Pick<Window, 'project' | 'spec' | 'fromMs' | 'toMs'>): Promise<number>
+}
+
+const SAMPLE_ROWS = 5_000
+
+export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documents: Documents; quarantine: QuarantineWindows }): Triage {
+  async function labelled({ project, spec, fromMs, toMs }: Pick<Window, 'project' | 'spec' | 'fromMs' | 'toMs'>): Promise<LabelledRow[]> {
+    const excluding = excludingFrom((await deps.quarantine.inForce(project, spec.deployment)).map((window) => window.scope))
+    const rows: LabelledRow[] = []
+    for await (const page of deps.telemetry.labelledRows({
+      project,
+      deployment: spec.deployment,
+      fromMs,
+      toMs,
+      limit: SAMPLE_ROWS,
+      order: 'newest',
+      excluding,
+    })) {
+      for (const { label, score, actor, labelSource } of page) if (score !== null) rows.push({ label, score, actor, labelSource })
+    }
+    return rows
+  }
+
+  return {
+    async countLabelled({ project, spec, fromMs, toMs }) {
+      const excluding = excludingFrom((await deps.quarantine.inForce(project, spec.deployment)).map((window) => window.scope))
+      return await deps.telemetry.countLabelled({ project, deployment: spec.deployment, fromMs, toMs, excluding })
+    },
+    async diagnose(window) {
+      const reference = await deps.drift.reference(window.project, window.spec.monitor)
+      const monitor = await deps.documents.find('Monitor', window.project, window.spec.monitor)
+      const deployment = await deps.documents.find('Deployment', window.project, window.spec.deployment)
+      if (!reference || !monitor || !deployment) return undefined
+      return assess(
+        {
+          profile: reference.profile.profile,
+          moved: window.moved,
+          rows: await deps.telemetry.sampleRows({
+            project: window.project,
+            deployment: window.spec.deployment,
+            fromMs: window.fromMs,
+            toMs: window.toMs,
+            limit: SAMPLE_ROWS,
+          }),
+          labelled: await labelled(window),
+          threshold: deployment.spec.threshold,
+          baselineErrors: reference.profile.labelErrors,
+          baselineRows: reference.profile.labelRows,
+          tolerance: monitor.spec.tolerance.error,
+        },
+        window.spec.triage,
+      )
+    },
+  }
+}

@@ -1,0 +1,1 @@
+export { createQuarantine, type QuarantineWindows, quarantineTable } from './quarantine.ts'

@@ -1,0 +1,139 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { roleScopes, SESSION_COOKIE } from '../../../contract/access.ts'
+import type { Caller, Scope } from '../../../contract/endpoint.ts'
+import { AppError } from '../../../contract/errors.ts'
+import type { Clock } from '../../../infra/clock.ts'
+import type { Authenticate, Credentials } from '../../../infra/http/route.ts'
+import type { Db } from '../../../infra/sql/index.ts'
+import { findKey, findSession } from './store.ts'
+import type { createThrottle } from './throttle.ts'
+
+/** A revocation on another machine is felt within this time; on this one, at once. */
+const CACHE_MS = 5_000
+const MOST_CACHED = 10_000
+
+type Known = {
+  readonly id: string
+  readonly project: string
+  readonly scopes: ReadonlySet<Scope>
+  readonly anyProject: boolean
+  readonly session?: string
+  readonly expiresAt: number | null
+  readonly readMs: number
+}
+
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex')
+}
+
+/** Splits `sp_<id>_<secret>`; undefined when the token has another form. */
+export function tokenParts(token: string): { id: string; secret: string } | undefined {
+  const match = /^sp_(key_[0-9a-z]{10,40})_([\w-]{20,100})$/.exec(token)
+  return match ? { id: match[1]!, secret: match[2]! } : undefined
+}
+
+/**
+ * Finds who calls, from an API key (Bearer, `x-api-key`, or the password of Basic) or a console session. Keys seen in the
+ * last seconds are answered from memory, without a promise, so that the data plane waits for nothing.
+ */
+export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: ReturnType<typeof createThrottle> }): {
+  authenticate: Authenticate
+  forget(): void
+} {
+  const { db, clock, throttle } = deps
+  const cache = new Map<string, Known>()
+
+  async function look(token: string, credentials: Credentials): Promise<Known> {
+    throttle.check(credentials.address)
+    const known = token.startsWith('sp_') ? await knownFromKey(token) : await knownFromSession(token)
+    if (!known || isOver(known)) {
+      throttle.fail(credentials.address)
+      throw new AppError(
+        'unauthenticated',
+        'this key or session is unknown, expired or revoked; create a key with "setpoint access create-key"',
+      )
+    }
+    throttle.succeed(credentials.address)
+    cache.set(token, known)
+    if (cache.size > MOST_CACHED) cache.delete(cache.keys().next().value!)
+    return known
+  }
+
+  async function knownFromKey(token: string): Promise<Known | undefined> {
+    const parts = tokenParts(token)
+    const key = parts && (await findKey(db, parts.id))
+    if (!parts || !key || key.revokedAt !== null) return undefined
+    if (!timingSafeEqual(Buffer.from(hashSecret(parts.secret), 'hex'), Buffer.from(key.secretHash, 'hex'))) return undefined
+    return {
+      id: key.name,
+      project: key.project,
+      scopes: new Set(key.scopes),
+      anyProject: isRoot(key.project, key.scopes),
+      expiresAt: key.expiresAt,
+      readMs: clock.now(),
+    }
+  }
+
+  async function knownFromSession(token: string): Promise<Known | undefined> {
+    const tokenHash = hashSecret(token)
+    const session = await findSession(db, tokenHash)
+    if (!session) return undefined
+    const scopes = roleScopes[session.role]
+    return {
+      id: session.caller,
+      project: session.project,
+      scopes: new Set(scopes),
+      anyProject: isRoot(session.project, scopes),
+      expiresAt: session.expiresAt,
+      session: tokenHash,
+      readMs: clock.now(),
+    }
+  }
+
+  const isOver = (known: Known) => known.expiresAt !== null && known.expiresAt <= clock.now()
+
+  const authenticate: Authenticate = (credentials, scope) => {
+    if (scope === 'public') return { id: 'anonymous', project: '', scopes: new Set(), requestId: credentials.requestId }
+    const token = tokenFrom(credentials)
+    if (token === undefined) throw new AppError('unauthenticated', 'an API key is needed: send "Authorization: Bearer sp_…"')
+    const cached = cache.get(token)
+    if (cached && clock.now() - cached.readMs < CACHE_MS && !isOver(cached)) return callerFrom(cached, credentials, scope)
+    cache.delete(token)
+    return look(token, credentials).then((known) => callerFrom(known, credentials, scope))
+  }
+  return { authenticate, forget: () => cache.clear() }
+}
+
+/** Admins of the default project may enter every project; all others only their own. */
+function isRoot(project: string, scopes: readonly Scope[]): boolean {
+  return project === 'default' && scopes.includes('admin')
+}
+
+function callerFrom(known: Known, credentials: Credentials, scope: Scope): Caller {
+  if (!known.scopes.has(scope))
+    throw new AppError('forbidden', `this needs the scope "${scope}"; ${known.id} has ${[...known.scopes].join(', ')}`, { scope })
+  const project = credentials.project ?? known.project
+  if (project !== known.project && !known.anyProject)
+    throw new AppError('forbidden', `${known.id} belongs to project ${known.project} and may not enter ${project}`, { project })
+  return {
+    id: known.id,
+    project,
+    scopes: known.scopes,
+    requestId: credentials.requestId,
+    session: known.session,
+    get signal() {
+      return credentials.signal
+    },
+  }
+}
+
+function tokenFrom({ authorization, cookie }: Credentials): string | undefined {
+  if (authorization !== undefined) {
+    if (authorization.startsWith('Bearer ')) return authorization.slice(7).trim()
+    if (authorization.startsWith('Basic '))
+      return Buffer.from(authorization.slice(6), 'base64').toString('utf8').split(':').slice(1).join(':')
+    return undefined
+  }
+  const pair = cookie?.split(/;\s*/).find((part) => part.startsWith(`${SESSION_COOKIE}=`))
+  return pair?.slice(SESSION_COOKIE.length + 1)
+}

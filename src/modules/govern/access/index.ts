@@ -1,0 +1,2 @@
+export { type Access, createAccess } from './access.ts'
+export { keysTable, projectsTable } from './store.ts'

@@ -1,0 +1,81 @@
+import type { Caller, Verbs } from '../../../contract/endpoint.ts'
+import { AppError } from '../../../contract/errors.ts'
+import type { LedgerEntry, LedgerReport, ledger } from '../../../contract/ledger.ts'
+import type { Clock } from '../../../infra/clock.ts'
+import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import type { Anchor } from './anchor.ts'
+import { digestOf, hashOf } from './chain.ts'
+import type { AuditedTable, Store } from './store.ts'
+import { verifyLedger } from './verify.ts'
+
+/** A change of one row of state, written in the transaction that makes it. */
+export type Sealed = {
+  readonly caller: Pick<Caller, 'id' | 'project'>
+  readonly reason: string
+  readonly operation: string
+  readonly table: AuditedTable
+  readonly key: readonly (string | number)[]
+}
+
+export type Ledger = Verbs<typeof ledger> & {
+  /** Records the row named by `table` and `key` as it now stands in `tx`. Call it after the change, in the same transaction. */
+  seal(tx: Tx, change: Sealed): Promise<void>
+}
+
+const PAGE = 500
+
+export function createLedger(deps: { sql: Sql; store: Store; clock: Clock; anchor: Anchor; audited: readonly AuditedTable[] }): Ledger {
+  const { sql, store, clock, anchor, audited } = deps
+  return {
+    async seal(tx, { caller, reason, operation, table, key }) {
+      if (!audited.includes(table))
+        throw new AppError('internal', `table ${table.table} is sealed but not among the audited tables of app.ts`)
+      const head = await store.lockHead(tx)
+      const subject = subjectOf(table, key)
+      const [earlier, row] = [await store.newestOf(tx, subject), await store.readRow(tx, table, key)]
+      const link = {
+        n: head.n + 1,
+        at: clock.now(),
+        project: caller.project,
+        actor: caller.id,
+        reason,
+        operation,
+        subject,
+        before: earlier?.after ?? null,
+        after: digestOf(row),
+        state: row,
+        previousHash: head.hash,
+      }
+      const entry: LedgerEntry = { ...link, hash: hashOf(link) }
+      await store.append(tx, entry)
+      tx.afterCommit(() => anchor.note({ n: entry.n, hash: entry.hash }))
+    },
+
+    async listEntries({ subject, before, limit }, caller) {
+      return await store.list(sql, { project: caller.project, subject, before, limit })
+    },
+
+    async verify({ head }, caller): Promise<LedgerReport> {
+      const report = await verifyLedger({ sql, store, audited, anchored: await anchor.read(), noted: head })
+      if (!report.broken || caller.scopes.has('admin')) return report
+      return { ...report, broken: { ...report.broken, subject: report.broken.subject.split('/')[0]! } }
+    },
+
+    async export(_input, caller) {
+      return { contentType: 'application/jsonl', filename: `ledger-${caller.project}.jsonl`, stream: lines(store, sql, caller.project) }
+    },
+  }
+}
+
+export function subjectOf(table: AuditedTable, key: readonly (string | number)[]): string {
+  return `${table.table}/${key.join('/')}`
+}
+
+async function* lines(store: Store, sql: Sql, project: string): AsyncIterable<Uint8Array> {
+  for (let after = 0; ; ) {
+    const page = await store.page(sql, after, PAGE, project)
+    if (page.length === 0) return
+    yield Buffer.from(page.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
+    after = page.at(-1)!.n
+  }
+}

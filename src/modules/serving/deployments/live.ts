@@ -1,0 +1,30 @@
+import type { DeploymentSpec, TrafficRoute } from '../../../contract/deployments.ts'
+import type { Scorer } from '../runtimes/index.ts'
+
+export type LoadedVersion = { readonly version: number; readonly features: readonly string[]; readonly scorer: Scorer }
+
+/** What the data plane knows of one deployment: everything it needs to answer, in memory. */
+export type Live = {
+  readonly project: string
+  readonly name: string
+  readonly spec: DeploymentSpec
+  readonly route: TrafficRoute
+  /** Salts the split, so that each rollout divides the requests anew. */
+  readonly salt: string
+  readonly champion: LoadedVersion
+  readonly challenger: LoadedVersion | null
+}
+
+/** Rows of one request, waiting for the end of the event-loop turn. */
+export type Work = {
+  readonly ids: readonly string[]
+  readonly values: Float32Array
+  readonly actor: string
+  readonly source: string
+  readonly startedUs: number
+  readonly resolve: (scored: Scored) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** The answer to one request: a score and the version that gave it, row by row. `recorded` is false when telemetry could not keep it. */
+export type Scored = { readonly scores: Float32Array; readonly versions: readonly number[]; readonly recorded: boolean }

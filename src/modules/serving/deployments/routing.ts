@@ -1,0 +1,105 @@
+import { messageFrom } from '../../../contract/errors.ts'
+import type { Clock } from '../../../infra/clock.ts'
+import type { Log } from '../../../infra/log.ts'
+import type { Sql } from '../../../infra/sql/index.ts'
+import type { Declared, Documents } from '../../govern/documents/index.ts'
+import type { Registry } from '../../models/registry/index.ts'
+import type { Runtimes } from '../runtimes/index.ts'
+import type { Live, LoadedVersion } from './live.ts'
+import { findRoute } from './store.ts'
+
+export type Entry = { readonly live: Live | null; readonly problem: string | null }
+export type Routing = {
+  /** The entry of a deployment; from memory, without waiting. */
+  get(project: string, name: string): Entry | undefined
+  /** Reads the deployment afresh and swaps it in once its models are loaded and warmed. Never throws: what fails becomes the entry’s problem, and what served before goes on. */
+  refresh(project: string, name: string): Promise<void>
+  refreshAll(): Promise<void>
+  /** Refreshes every deployment of a model. */
+  refreshModel(project: string, model: string): Promise<void>
+}
+
+type Deps = { sql: Sql; documents: Documents; registry: Registry; runtimes: Runtimes; clock: Clock; log: Log }
+
+/** How long a replaced model is kept for the requests that still use it. */
+const DRAIN_MS = 30_000
+
+export function createRouting(deps: Deps): Routing {
+  const { documents, runtimes, clock, log } = deps
+  const table = new Map<string, Entry>()
+  const turns = new Map<string, Promise<void>>()
+  const keyOf = (project: string, name: string) => `${project}/${name}`
+
+  /** One refresh of a deployment at a time, so that the newest state is the last to be swapped in. */
+  function refresh(project: string, name: string): Promise<void> {
+    const key = keyOf(project, name)
+    const turn = (turns.get(key) ?? Promise.resolve()).then(() => swap(project, name))
+    turns.set(key, turn)
+    return turn
+  }
+
+  async function swap(project: string, name: string): Promise<void> {
+    const key = keyOf(project, name)
+    const before = table.get(key)
+    try {
+      const document = await documents.find('Deployment', project, name)
+      if (!document) table.delete(key)
+      else table.set(key, { live: await open(deps, document), problem: null })
+      if (before?.live) release(before.live)
+    } catch (error) {
+      const problem = messageFrom(error)
+      log.warn('serving.route_unusable', { project, deployment: name, problem })
+      table.set(key, { live: before?.live ?? null, problem })
+    }
+  }
+
+  function release(live: Live) {
+    clock.after(DRAIN_MS, () => {
+      for (const loaded of [live.champion, live.challenger]) loaded?.scorer.release().catch((error) => log.error('serving.release_failed', { error }))
+    })
+  }
+
+  return {
+    get: (project, name) => table.get(keyOf(project, name)),
+    refresh,
+    async refreshAll() {
+      await Promise.all((await documents.all('Deployment')).map((document) => refresh(document.project, document.metadata.name)))
+    },
+    async refreshModel(project, model) {
+      const affected = (await documents.all('Deployment', project)).filter((document) => document.spec.model === model)
+      await Promise.all(affected.map((document) => refresh(project, document.metadata.name)))
+    },
+  }
+
+  async function open(from: Deps, { project, metadata, spec }: Declared<'Deployment'>): Promise<Live> {
+    const champion = await from.registry.champion(project, spec.model)
+    if (!champion) throw new Error(`model ${spec.model} has no champion; register a version with "--alias champion"`)
+    const stored = await findRoute(from.sql, project, metadata.name)
+    const loaded: LoadedVersion = { version: champion.version, features: champion.features, scorer: await runtimes.load(champion) }
+    const wanted = stored?.mode === 'steady' || stored?.challengerVersion === champion.version ? null : (stored?.challengerVersion ?? null)
+    const challenger = wanted === null ? null : await openChallenger(project, spec.model, wanted, loaded)
+    return {
+      project,
+      name: metadata.name,
+      spec,
+      salt: stored?.rollout ?? 'steady',
+      route: {
+        mode: challenger ? stored!.mode : 'steady',
+        championVersion: champion.version,
+        challengerVersion: challenger?.version ?? null,
+        percent: challenger && stored!.mode === 'canary' ? stored!.percent : 0,
+      },
+      champion: loaded,
+      challenger,
+    }
+  }
+
+  async function openChallenger(project: string, model: string, number: number, champion: LoadedVersion): Promise<LoadedVersion> {
+    const version = await deps.registry.version(project, model, number)
+    if (version.features.join() !== champion.features.join())
+      throw new Error(
+        `version ${number} takes other features than the champion, version ${champion.version}; they cannot score the same request`,
+      )
+    return { version: number, features: version.features, scorer: await runtimes.load(version) }
+  }
+}

@@ -1,0 +1,1 @@
+export { type Activity, createActivity } from './activity.ts'

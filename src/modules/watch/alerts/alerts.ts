@@ -1,0 +1,168 @@
+import { createHmac } from 'node:crypto'
+import type { Alert, alerts } from '../../../contract/alerts.ts'
+import type { Caller, Verbs } from '../../../contract/endpoint.ts'
+import { AppError } from '../../../contract/errors.ts'
+import { type EventName, events } from '../../../contract/events.ts'
+import type { Bus, BusEvent } from '../../../infra/bus/index.ts'
+import type { Clock } from '../../../infra/clock.ts'
+import type { Ids } from '../../../infra/ids.ts'
+import type { Jobs } from '../../../infra/jobs/index.ts'
+import type { Sql } from '../../../infra/sql/index.ts'
+import { createRecords } from '../../../infra/sql/records.ts'
+import type { Declared, Documents, Rule } from '../../govern/documents/index.ts'
+
+export type Alerts = Verbs<typeof alerts>
+
+type Deps = {
+  sql: Sql
+  clock: Clock
+  ids: Ids
+  bus: Bus
+  jobs: Jobs
+  documents: Documents
+  fetch: typeof fetch
+  readSecret: (name: string) => string | undefined
+}
+type Delivery = { readonly project: string; readonly alert: string; readonly url: string; readonly secretEnvironment?: string }
+
+const DELIVERY_ATTEMPTS = 6
+const DELIVERY_TIMEOUT_MS = 10_000
+
+/** An alert that nobody owns, or that does not say what to do, would only teach people to look away. */
+export const checkAlert: Rule<'Alert'> = ({ metadata, spec }) => {
+  if (!spec.enabled) return
+  if (!metadata.owner)
+    throw new AppError('invalid', `Alert ${metadata.name}: an enabled alert needs metadata.owner, the person or team that acts on it`)
+  if (!spec.runbook)
+    throw new AppError('invalid', `Alert ${metadata.name}: an enabled alert needs spec.runbook, the page that says what to do`)
+}
+
+export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, readSecret }: Deps): Alerts {
+  const records = createRecords<Alert>(
+    'alerts',
+    (alert) => ({ deployment: alert.deployment, state: alert.state, at: alert.at }),
+    sql.dialect,
+  )
+
+  for (const name of Object.keys(events) as EventName[])
+    if (!name.startsWith('alerts.')) bus.on(name, 'alerts', (event) => fire({ ...event, name }))
+
+  jobs.define('alerts.deliver', {
+    maxAttempts: DELIVERY_ATTEMPTS,
+    timeoutMs: DELIVERY_TIMEOUT_MS * 2,
+    async run({ payload, job }) {
+      const delivery = payload as Delivery
+      const alert = await records.find(sql, delivery.project, delivery.alert)
+      if (!alert) return
+      try {
+        await post(delivery, alert)
+        await mark(delivery, 'delivered')
+      } catch (error) {
+        if (job.failures + 1 >= DELIVERY_ATTEMPTS) await mark(delivery, 'failed')
+        throw error
+      }
+    },
+  })
+
+  async function fire(event: BusEvent & { name: EventName }): Promise<void> {
+    const deployment = (event.data as { deployment?: string }).deployment ?? null
+    const rules = (await documents.all('Alert', event.project)).filter(
+      ({ spec }) => spec.enabled && spec.on.includes(event.name) && (spec.deployment === undefined || spec.deployment === deployment),
+    )
+    for (const rule of rules) await fireRule(rule, event, deployment)
+  }
+
+  async function fireRule({ metadata, spec }: Declared<'Alert'>, event: BusEvent & { name: EventName }, deployment: string | null) {
+    await sql.transaction(async (tx) => {
+      const key = `${metadata.name}/${event.id}`
+      if (await records.findByKey(tx, event.project, key)) return
+      const alert: Alert = {
+        id: ids('alert'),
+        rule: metadata.name,
+        event: event.name,
+        deployment,
+        severity: spec.severity,
+        title: `${deployment ?? event.subject}: ${events[event.name]}`,
+        owner: metadata.owner!,
+        runbook: spec.runbook!,
+        state: 'firing',
+        delivery: spec.webhook ? 'pending' : 'none',
+        at: clock.now(),
+        acknowledgedBy: null,
+      }
+      await records.insert(tx, event.project, alert, key)
+      if (spec.webhook)
+        await jobs.enqueue(tx, {
+          kind: 'alerts.deliver',
+          project: event.project,
+          payload: { project: event.project, alert: alert.id, ...spec.webhook },
+        })
+      await bus.publish(tx, {
+        name: 'alerts.fired',
+        project: event.project,
+        subject: alert.id,
+        data: { rule: alert.rule, title: alert.title, severity: alert.severity, deployment },
+      })
+    })
+  }
+
+  /** A redirect is a failure: following it could carry the alert into a network it was not meant for. */
+  async function post({ url, secretEnvironment }: Delivery, alert: Alert): Promise<void> {
+    const body = JSON.stringify({ alert })
+    const secret = secretEnvironment === undefined ? undefined : readSecret(secretEnvironment)
+    if (secretEnvironment !== undefined && secret === undefined)
+      throw new AppError('invalid', `alert ${alert.rule}: the environment has no ${secretEnvironment} to sign with`)
+    const signature = secret && createHmac('sha256', secret).update(body).digest('hex')
+    const headers = {
+      'content-type': 'application/json',
+      'setpoint-delivery': alert.id,
+      ...(signature && { 'setpoint-signature': `sha256=${signature}` }),
+    }
+    const response = await fetch(url, {
+      method: 'POST',
+      body,
+      headers,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(DELIVERY_TIMEOUT_MS),
+    })
+    await response.body?.cancel()
+    if (!response.ok) throw new AppError('unavailable', `the webhook of alert ${alert.rule} answered ${response.status}`)
+  }
+
+  async function mark({ project, alert }: Delivery, delivery: Alert['delivery']): Promise<void> {
+    await sql.transaction(async (tx) => {
+      const found = await records.lock(tx, project, alert)
+      if (found) await records.save(tx, { ...found, delivery })
+    })
+  }
+
+  async function change(caller: Caller, id: string, edit: (alert: Alert) => Alert): Promise<Alert> {
+    return await sql.transaction(async (tx) => {
+      const before = await records.lock(tx, caller.project, id)
+      if (!before) throw new AppError('not_found', `project ${caller.project} has no alert ${id}; see "setpoint alerts list-alerts"`)
+      const after = edit(before)
+      await records.save(tx, after)
+      await bus.publish(tx, {
+        name: 'alerts.changed',
+        project: caller.project,
+        subject: id,
+        data: { state: after.state, by: caller.id, deployment: after.deployment },
+      })
+      return after
+    })
+  }
+
+  return {
+    async listAlerts({ state, limit }, caller) {
+      return await records.list(sql, { project: caller.project, state, limit })
+    },
+    async acknowledgeAlert({ id }, caller) {
+      return await change(caller, id, (alert) =>
+        alert.state === 'firing' ? { ...alert, state: 'acknowledged', acknowledgedBy: caller.id } : alert,
+      )
+    },
+    async resolveAlert({ id }, caller) {
+      return await change(caller, id, (alert) => ({ ...alert, state: 'resolved', acknowledgedBy: alert.acknowledgedBy ?? caller.id }))
+    },
+  }
+}

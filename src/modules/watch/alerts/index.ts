@@ -1,0 +1,1 @@
+export { type Alerts, checkAlert, createAlerts } from './alerts.ts'

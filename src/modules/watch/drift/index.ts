@@ -1,0 +1,2 @@
+export { createDrift, type Drift } from './drift.ts'
+export { profilesTable } from './store.ts'

@@ -1,0 +1,1 @@
+export { createObjectives, type Objectives } from './objectives.ts'

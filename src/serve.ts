@@ -1,0 +1,65 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { createApp } from './app.ts'
+import type { Caller } from './contract/endpoint.ts'
+import { AppError, messageFrom } from './contract/errors.ts'
+import { type Config, printableConfig, readConfig } from './infra/config.ts'
+import { createLog } from './infra/log.ts'
+import { openInfra } from './infra/open.ts'
+
+const STOP_WITHIN_MS = 10_000
+const LOCAL_KEY_MS = 365 * 86_400_000
+
+/** The process: reads the configuration, opens the stores, listens, prints one link, and stops without losing anything. */
+async function serve(): Promise<void> {
+  const config = readConfig()
+  const log = createLog(config.logLevel, (line) => process.stderr.write(line))
+  fs.mkdirSync(config.data, { recursive: true, mode: 0o700 })
+  log.info('serve.starting', { config: printableConfig(config), node: process.version })
+  const infra = await openInfra(config, { log })
+  const app = await createApp(infra)
+  const first = await app.start()
+  const url = await app.http.listen(config.host, config.port)
+  infra.setServerUrl(url)
+  await leaveKey(app, config, url)
+  const { token } = await app.access.createSignIn({ role: 'admin' }, local)
+  log.info('serve.listening', { url, first })
+  process.stdout.write(
+    `\n  Setpoint is at ${url}\n  Open the console: ${url}/sign-in#${token}\n  (the link works once, for 10 minutes; "setpoint access create-sign-in" makes another)\n\n`,
+  )
+
+  let stopping = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(130)
+      stopping = true
+      log.info('serve.stopping', { signal })
+      app
+        .stop(STOP_WITHIN_MS)
+        .then(() => infra.close())
+        .then(() => process.exit(0))
+        .catch((error: unknown) => {
+          log.error('serve.stop_failed', { error })
+          process.exit(1)
+        })
+    })
+  }
+}
+
+const local: Caller = { id: 'local', project: 'default', scopes: new Set(['admin']), requestId: 'start' }
+
+/** Leaves a key in the data folder, readable by its owner only, so that the command line on this machine needs no set-up. */
+async function leaveKey(app: Awaited<ReturnType<typeof createApp>>, config: Config, url: string): Promise<void> {
+  const file = path.join(config.data, 'local.json')
+  const kept = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as { token?: string }) : {}
+  const token =
+    kept.token ?? (await app.access.issueKey('default', 'local', 'admin', LOCAL_KEY_MS, 'the command line on this machine')).secret
+  fs.writeFileSync(`${file}.new`, JSON.stringify({ url, token }), { mode: 0o600 })
+  fs.renameSync(`${file}.new`, file)
+}
+
+serve().catch((error: unknown) => {
+  process.stderr.write(`Setpoint cannot start: ${messageFrom(error)}\n`)
+  if (!(error instanceof AppError)) process.stderr.write(`${error instanceof Error ? error.stack : ''}\n`)
+  process.exit(1)
+})
