@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { textOf } from './event-text.ts'
+import { collapse, textOf } from './event-text.ts'
 
 const text = (name: string, data: Record<string, unknown>) => textOf({ id: 'e', name, subject: 's', data, at: 0 })
 
@@ -18,6 +18,12 @@ it('says what moved, where to, and why', () => {
     'version 5 is in canary: moved: image_count',
   )
   expect(text('retraining.ended', { state: 'succeeded', version: 3, problem: null })).toBe('training succeeded: version 3')
+})
+
+it('keeps the newest of many looks at one step', () => {
+  const look = (at: number, step: string, name = 'loops.advanced') => ({ id: String(at), name, subject: 'l', data: { step }, at })
+  const all = [look(1, 'detect'), look(2, 'triage'), look(3, 'triage'), look(4, 'triage', 'alerts.fired')]
+  expect(collapse(all).map(({ at }) => at)).toEqual([4, 3, 1])
 })
 
 it('falls back to what the contract says of the event, then to its name', () => {

@@ -40,6 +40,18 @@ export function textOf({ name, data }: DomainEvent): string {
   }
 }
 
+/** Newest first, and of a run’s many looks at one step only the newest. */
+export function collapse(all: readonly DomainEvent[]): DomainEvent[] {
+  const seen = new Set<string>()
+  return [...all]
+    .sort((a, b) => b.at - a.at)
+    .filter(({ name, subject, data }) => {
+      if (name !== 'loops.advanced') return true
+      const look = `${subject}/${data.step}`
+      return !seen.has(look) && seen.add(look)
+    })
+}
+
 export function deploymentOf({ data }: DomainEvent): string | undefined {
   return typeof data.deployment === 'string' ? data.deployment : undefined
 }

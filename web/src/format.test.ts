@@ -38,6 +38,7 @@ describe('format', () => {
   it('writes latencies in the unit that suits them', () => {
     check(formatLatency, [
       [142.4, '142 µs'],
+      [999.7, '1.00 ms'],
       [1_149.3, '1.15 ms'],
       [79_943, '79.9 ms'],
       [241_244, '241 ms'],

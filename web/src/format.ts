@@ -20,7 +20,7 @@ export function formatRate(perSecond: number): string {
 
 /** A latency given in microseconds, to three digits in the unit that suits it: `142 µs`, `1.15 ms`, `241 ms`, `1.20 s`. */
 export function formatLatency(microseconds: number): string {
-  if (microseconds < 1_000) return `${plain(microseconds, 0)} µs`
+  if (microseconds < 999.5) return `${plain(microseconds, 0)} µs`
   if (microseconds < 999_500) return `${threeDigits(microseconds / 1_000)} ms`
   return `${threeDigits(microseconds / 1_000_000)} s`
 }

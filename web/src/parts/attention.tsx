@@ -2,6 +2,7 @@ import { useState } from 'react'
 import { type Alert, alerts as alertsContract } from '../../../src/contract/alerts.ts'
 import { messageFrom } from '../../../src/contract/errors.ts'
 import type { Incident } from '../../../src/contract/incidents.ts'
+import { type AlertGroup, groupAlerts } from '../alert-groups.ts'
 import { useConsole } from '../console.tsx'
 import { loopPath } from '../routes.ts'
 import { Activity } from './activity.tsx'
@@ -21,6 +22,7 @@ export function Attention({
   alerts: Alert[] | undefined
   onChanged: () => void
 }) {
+  const groups = alerts && groupAlerts(alerts)
   return (
     <div className="attention">
       <section aria-labelledby="incidents">
@@ -46,11 +48,11 @@ export function Attention({
           Firing alerts <span className="count figure">{alerts?.length ?? '…'}</span>
         </h2>
         <ul>
-          {alerts?.slice(0, SHOWN).map((alert) => (
-            <AlertLine key={alert.id} alert={alert} onChanged={onChanged} />
+          {groups?.slice(0, SHOWN).map((group) => (
+            <AlertLine key={group.newest.id} group={group} onChanged={onChanged} />
           ))}
         </ul>
-        <More all={alerts} none="None fires." />
+        <More all={groups} none="None fires." />
       </section>
       <Activity />
     </div>
@@ -62,13 +64,14 @@ function More({ all, none }: { all: readonly unknown[] | undefined; none: string
   return all && all.length > SHOWN ? <p className="dim">and {all.length - SHOWN} older</p> : null
 }
 
-function AlertLine({ alert, onChanged }: { alert: Alert; onChanged: () => void }) {
+function AlertLine({ group, onChanged }: { group: AlertGroup; onChanged: () => void }) {
+  const alert = group.newest
   const { client, session } = useConsole()
   const [problem, setProblem] = useState<string>()
   const may = session?.scopes.includes('write') ?? false
   async function acknowledge() {
     try {
-      await client.call(alertsContract.acknowledgeAlert, { id: alert.id, reason: 'seen in the console' })
+      for (const id of group.ids) await client.call(alertsContract.acknowledgeAlert, { id, reason: 'seen in the console' })
       onChanged()
     } catch (error) {
       setProblem(messageFrom(error))
@@ -78,7 +81,7 @@ function AlertLine({ alert, onChanged }: { alert: Alert; onChanged: () => void }
     <li>
       <Pill tone={alert.severity === 'page' ? 'bad' : 'watch'}>{alert.severity}</Pill>
       <span className="grow" title={`rule ${alert.rule}, owner ${alert.owner}, runbook ${alert.runbook}`}>
-        {alert.title}
+        {alert.title} {group.ids.length > 1 && <span className="dim figure">× {group.ids.length}</span>}
         {problem && (
           <span className="inline-problem" role="alert">
             {problem}

@@ -71,7 +71,9 @@ export function DeploymentRow({ known, health, traffic }: { known: Known; health
         {runs.slice(0, 2).map((run) => (
           <Link key={run.id} to={loopPath(run.id)} className="run-line">
             <RunState run={run} /> <Instant at={run.endedAt ?? run.startedAt} only="age" />
-            <span className="run-cause">{run.cause.summary}</span>
+            <span className="run-cause" title={run.reason ?? run.cause.summary}>
+              {run.cause.summary}
+            </span>
           </Link>
         ))}
         {runs.length === 0 && <p className="dim">No run yet.</p>}

@@ -19,7 +19,7 @@ export function Pill({ tone, children }: { tone: Tone; children: ReactNode }) {
 export function Problem({ error, what, stale }: { error: AppError; what: string; stale: boolean }) {
   const id = error.details.requestId
   return (
-    <div className="problem" role="alert">
+    <div className={stale ? 'problem stale' : 'problem'} role="alert">
       <strong>{stale ? `${what} may be out of date.` : `${what} cannot be read.`}</strong> {error.message}
       {typeof id === 'string' && <span className="dim"> · request {id}</span>}
     </div>
