@@ -52,11 +52,15 @@ async function fieldsOf(endpoint: Endpoint, exchange: Exchange, options: BindOpt
 
 async function* limited(source: AsyncIterable<Uint8Array>, limitBytes: number): AsyncIterable<Uint8Array> {
   let sizeBytes = 0
-  for await (const chunk of source) {
-    sizeBytes += chunk.length
-    if (sizeBytes > limitBytes)
-      throw new AppError('too_large', `the upload is larger than the limit of ${limitBytes} bytes`, { limitBytes })
-    yield chunk
+  try {
+    for await (const chunk of source) {
+      sizeBytes += chunk.length
+      if (sizeBytes > limitBytes) throw new AppError('too_large', `the upload is larger than the limit of ${limitBytes} bytes`, { limitBytes })
+      yield chunk
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    throw new AppError('cancelled', 'the upload was cut off before it was complete', {}, error)
   }
 }
 
