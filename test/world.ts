@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { inject } from 'vitest'
 import { createApp } from '../src/app.ts'
 import type { Role } from '../src/contract/access.ts'
 import { type Client, createClient } from '../src/contract/client.ts'
@@ -9,6 +10,7 @@ import { registry } from '../src/contract/registry.ts'
 import { type Config, readConfig } from '../src/infra/config.ts'
 import { createLog } from '../src/infra/log.ts'
 import { openInfra } from '../src/infra/open.ts'
+import { createSchema, dropSchemas } from '../src/infra/sql/for-tests.ts'
 import { numericCsvHeader, numericCsvLine } from '../src/lib/numeric-csv.ts'
 import { treeModel } from '../src/lib/onnx/tree-ensemble.ts'
 import { createRandom, type Random } from '../src/lib/random.ts'
@@ -36,14 +38,16 @@ export type World = {
 }
 
 /**
- * The real application in process, on a clock that the test moves and stores of its own: SQLite in memory, chDB in a
- * temporary folder. Only the edges are fake: the clock, chance, and requests to other servers.
+ * The real application in process, on a clock that the test moves and stores of its own: SQLite in memory (PostgreSQL in
+ * the services suite), chDB in a temporary folder. Only the edges are fake: the clock, chance, and requests to other servers.
  */
 export async function openWorld(overrides: Record<string, string> = {}): Promise<World> {
   const data = fs.mkdtempSync(path.join(os.tmpdir(), 'setpoint-world-'))
   const clock = createManualClock()
   const random = createRandom('world')
-  const config = readConfig({ environment: { SETPOINT_DATA: data, SETPOINT_PORT: '0', ...overrides }, file: path.join(data, 'none.yaml') })
+  const postgres = inject('postgres')
+  const schema = postgres && 'url' in postgres ? await createSchema(postgres.url) : undefined
+  const config = readConfig({ environment: { SETPOINT_DATA: data, SETPOINT_PORT: '0', ...(schema ? { SETPOINT_SQL_URL: schema.url } : {}), ...overrides }, file: path.join(data, 'none.yaml') })
   const sent: World['sent'] = []
   const fakeFetch = (async (url: string, init: RequestInit) => {
     sent.push({ url: String(url), body: String(init.body), headers: init.headers as Record<string, string> })
@@ -96,6 +100,7 @@ export async function openWorld(overrides: Record<string, string> = {}): Promise
     async close() {
       await app.stop(0)
       await infra.close()
+      if (schema) await dropSchemas((postgres as { url: string }).url, [schema.schema])
       fs.rmSync(data, { recursive: true, force: true })
     },
   }

@@ -1,0 +1,81 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { Command } from 'commander'
+import type { Endpoint } from '../contract/endpoint.ts'
+import { operations } from '../contract/operations.ts'
+import { addProfileCommands } from './connection/commands.ts'
+import { addConnectionOptions } from './connection/options.ts'
+import { addDocumentCommands } from './documents/commands.ts'
+import { exitCodes } from './failures.ts'
+import { addOperation, type Finish } from './operations/command.ts'
+import { kebabCase } from './operations/fields.ts'
+import { addReferenceCommands } from './reference/commands.ts'
+import { addServerCommands } from './server-commands.ts'
+import type { Shell } from './shell.ts'
+
+/** What each module’s group of commands is for, in the order in which `--help` lists them. */
+const groups = {
+  access: 'Projects, API keys and sign-ins',
+  documents: 'Documents by operation; see also apply, diff, get, delete and export',
+  registry: 'Models, versions, aliases and artifacts',
+  deployments: 'What is served, and single predictions',
+  telemetry: 'Traffic, latency and the newest predictions',
+  labels: 'What turned out to be true, and the quality it shows',
+  drift: 'Monitors, detections and reference profiles',
+  objectives: 'Set points and their measured values',
+  quarantine: 'Rows kept out of training',
+  gates: 'Offline proof of challengers',
+  retraining: 'Trainings and their logs',
+  rollouts: 'Shadows, canaries and rollbacks',
+  loops: 'Runs of the loop and their approvals',
+  incidents: 'Incidents and their timelines',
+  alerts: 'Alerts and who is on them',
+  ledger: 'The tamper-evident record of every change',
+  activity: 'Domain events, past and live',
+} as const satisfies Record<keyof typeof operations, string>
+
+/** The whole command line: the sugar, then one group of commands a module, one command an operation. */
+export function createProgram(shell: Shell, finish: Finish): Command {
+  const { terminal } = shell
+  const { version } = JSON.parse(fs.readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string }
+  const program = new Command('setpoint')
+    .description('Setpoint keeps models in production at the quality, latency and cost their owners set.')
+    .version(version)
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void terminal.out(text),
+      writeErr: (text) => terminal.note(text),
+      getOutHelpWidth: () => terminal.columns ?? 110,
+      getErrHelpWidth: () => terminal.columns ?? 110,
+    })
+    .configureHelp({ subcommandTerm })
+    .addHelpText('after', exitCodeText())
+  addConnectionOptions(program)
+  program.commandsGroup('Start here:')
+  addServerCommands(program, shell, finish)
+  program.commandsGroup('Declare:')
+  addDocumentCommands(program, shell, finish)
+  program.commandsGroup('Set up:')
+  addProfileCommands(program, shell)
+  addReferenceCommands(program, shell)
+  program.commandsGroup('Operations:')
+  for (const [module, contract] of Object.entries(operations)) {
+    const group = program.command(kebabCase(module)).description(groups[module as keyof typeof groups])
+    for (const [name, endpoint] of Object.entries(contract) as [string, Endpoint][])
+      addOperation(group, module, name, endpoint, shell, finish)
+  }
+  return program
+}
+
+/** Lists a command by its own usage where it has one, so that needed arguments show as needed. */
+function subcommandTerm(command: Command): string {
+  const usage = command.usage().replace('[options]', '').trim()
+  return command.commands.length > 0 ? command.name() : `${command.name()} ${usage}`.trim()
+}
+
+function exitCodeText(): string {
+  const lines = Object.values(exitCodes).map(({ code, meaning }) => `  ${code}  ${meaning}`)
+  return `\nExit codes:\n${lines.join('\n')}\n\nData goes to standard output, everything else to standard error. NO_COLOR is respected.`
+}
