@@ -18,6 +18,7 @@ export function textOf({ name, data }: DomainEvent): string {
     case 'rollouts.started':
     case 'rollouts.advanced':
     case 'rollouts.ended':
+      if (data.state === 'won') return line(`version ${said('challenger')} won its canary`, said('verdict'))
       return line(
         `version ${said('challenger')} is ${data.held === true ? 'held in ' : data.state === 'shadow' || data.state === 'canary' ? 'in ' : ''}${named('state')}`,
         said('verdict') || said('reason'),

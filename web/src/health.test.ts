@@ -68,7 +68,10 @@ describe('health', () => {
       level: 'bad',
       says: 'misses F1; the loop is at canary',
     })
-    expect(says({ runs: [run('waiting_for_approval')], objectives: [objective('f1', 'missed')] }).level).toBe('act')
+    expect(says({ runs: [run('waiting_for_approval')], objectives: [objective('f1', 'missed')] })).toEqual({
+      level: 'act',
+      says: 'canary waits for approval; misses F1',
+    })
     expect(says({ deployment: { ...calm.deployment, ready: false, problem: 'model phishing has no champion' } })).toEqual({
       level: 'bad',
       says: 'model phishing has no champion',

@@ -27,11 +27,13 @@ export function healthOf({ deployment, objectives, monitors, runs, incidents, al
   const page = incidents.find((incident) => incident.severity === 'page') ?? alerts.find((alert) => alert.severity === 'page')
   if (page) return { level: 'bad', says: page.title }
   const run = runs.find((candidate) => candidate.state !== 'ended')
-  if (run?.state === 'waiting_for_approval') return { level: 'act', says: `waits for approval: ${wordsFrom(run.step)}` }
-  if (run?.state === 'held') return { level: 'act', says: `held by a person in ${wordsFrom(run.step)}` }
   const missed = objectives.filter((objective) => objective.status === 'missed').map((objective) => metricNames[objective.spec.metric])
-  const under = run ? `the loop is at ${wordsFrom(run.step)}` : undefined
-  if (missed.length > 0) return { level: 'bad', says: [`misses ${missed.join(', ')}`, under].filter(Boolean).join('; ') }
+  const misses = missed.length > 0 ? `misses ${missed.join(', ')}` : undefined
+  const both = (first: string | undefined, second: string | undefined) => [first, second].filter(Boolean).join('; ')
+  if (run?.state === 'waiting_for_approval') return { level: 'act', says: both(`${wordsFrom(run.step)} waits for approval`, misses) }
+  if (run?.state === 'held') return { level: 'act', says: both(`held by a person in ${wordsFrom(run.step)}`, misses) }
+  const under = run && `the loop is at ${wordsFrom(run.step)}`
+  if (misses) return { level: 'bad', says: both(misses, under) }
   if (under) return { level: 'watch', says: under }
   if (monitors.some((monitor) => monitor.signals.some((signal) => signal.alarmed))) return { level: 'watch', says: 'drift alarm' }
   if (incidents.length > 0)

@@ -81,7 +81,8 @@ function AlertLine({ group, onChanged }: { group: AlertGroup; onChanged: () => v
     <li>
       <Pill tone={alert.severity === 'page' ? 'bad' : 'watch'}>{alert.severity}</Pill>
       <span className="grow" title={`rule ${alert.rule}, owner ${alert.owner}, runbook ${alert.runbook}`}>
-        {alert.title} {group.ids.length > 1 && <span className="dim figure">× {group.ids.length}</span>}
+        {group.ids.length > 1 && <span className="dim figure">{group.ids.length} × </span>}
+        {alert.title}
         {problem && (
           <span className="inline-problem" role="alert">
             {problem}

@@ -17,6 +17,8 @@ import { Sparkline } from './sparkline.tsx'
 const WINDOW_MS = 15 * 60_000
 const BUCKETS = 90
 const POLL_MS = 3_000
+/** Stands where a number will be in a moment. */
+const READING = '…'
 
 /** One deployment on one row: where its traffic goes and everything measured of it. */
 export function DeploymentRow({ known, health, traffic }: { known: Known; health: Health; traffic: TrafficSummary | undefined }) {
@@ -101,7 +103,7 @@ function Traffic({ name, traffic }: { name: string; traffic: TrafficSummary | un
         <Sparkline series={rates} label={`requests per second over the last 15 minutes, at most ${formatRate(peak)}`} />
         <span>
           <b className="figure">{traffic ? formatRate(traffic.ratePerS) : '0/s'}</b>
-          <small className="dim">peak {formatRate(peak)}</small>
+          <small className="dim">peak {rates ? formatRate(peak) : READING}</small>
         </span>
         <Sparkline
           series={errors}
@@ -110,9 +112,9 @@ function Traffic({ name, traffic }: { name: string; traffic: TrafficSummary | un
         />
         <span>
           <b className="figure">
-            {errors ? lastKnown(errors) : NONE} <span className="dim">wrong</span>
+            {errors ? lastKnown(errors) : READING} <span className="dim">wrong</span>
           </b>
-          <small className="dim">peak {formatPercent(worst)}</small>
+          <small className="dim">peak {errors ? formatPercent(worst) : READING}</small>
         </span>
       </div>
       <p className="dim figure">{`${formatCount(traffic?.requests ?? 0)} requests in the last min`}</p>

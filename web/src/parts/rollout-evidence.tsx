@@ -56,7 +56,7 @@ function Test({ evidence, plan }: { evidence: PairedEvidence; plan: Rollout['pla
       <EvidenceBar name="harm" evidence={evidenceHarm} threshold={threshold} alarmed={evidenceHarm >= threshold} words={feared} />
       <div className="difference">
         <div className="evidence-text">
-          <span className="evidence-name">error difference</span>
+          <span className="evidence-name">difference</span>
           <span className="figure">
             {difference === null ? NONE : formatPoints(difference)} <span className="dim">{interval}</span>
           </span>

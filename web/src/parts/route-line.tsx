@@ -27,7 +27,12 @@ export function RouteLine({
         {route.mode === 'canary' && (
           <span className="challenger">
             v{route.challengerVersion} canary {route.percent} %
-            {served && <span className="dim"> served {formatPercent(served.share)} in the last min</span>}
+            {served && (
+              <span className="dim">
+                {' '}
+                served <span className="figure">{formatPercent(served.share)}</span> in the last min
+              </span>
+            )}
           </span>
         )}
       </div>
