@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AppError } from '../../contract/errors.ts'
 import { systemClock } from '../clock.ts'
 import { silentLog } from '../log.ts'
 import { type Columns, createColumns } from './columns.ts'
@@ -224,6 +225,14 @@ describe('the process that holds the store', () => {
     expect(await next.query('SELECT count() AS n FROM points')).toEqual([{ n: 1 }])
     expect((await next.health()).pid).not.toBe(pid)
     await next.close()
+  })
+
+  test('closing does not wait for a long query', async () => {
+    const own = await open({ folder: join(folder, 'closing') })
+    const long = expect(own.query('SELECT count() FROM numbers(1000000000002) WHERE sipHash64(number) = 1')).rejects.toThrow(AppError)
+    await expect.poll(async () => (await own.query('SELECT count() AS n FROM system.processes'))[0]).toEqual({ n: 2 })
+    await own.close()
+    await long
   })
 
   test('while it is down, a request fails once its patience is over', async () => {

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import os from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError, messageFrom } from '../../contract/errors.ts'
@@ -10,7 +9,7 @@ import type { Log } from '../log.ts'
 import type { FaceOrder, FaceReport } from './face.ts'
 import { type ColumnsLimits, engineThreads } from './limits.ts'
 
-export type Address = { readonly url: string; readonly secret: string; readonly pid: number }
+type Address = { readonly url: string; readonly secret: string; readonly pid: number }
 
 export type Supervisor = {
   /** Where the child listens. Waits for a restart under way; throws `unavailable` after `waitMs`. */
@@ -141,8 +140,6 @@ function launch({ folder, limits }: { folder: string; limits: ColumnsLimits }) {
     // Nothing of ours is passed on: the engine needs no secret, and reads settings from a home folder if it finds one.
     env: { UV_THREADPOOL_SIZE: String(engineThreads(limits)), TZ: 'UTC' },
   })
-  // Reports can wait; requests cannot.
-  child.once('spawn', () => os.setPriority(child.pid!, os.constants.priority.PRIORITY_BELOW_NORMAL))
   let output = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     output = (output + text).slice(-KEPT_OUTPUT)
