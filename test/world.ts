@@ -47,7 +47,10 @@ export async function openWorld(overrides: Record<string, string> = {}): Promise
   const random = createRandom('world')
   const postgres = inject('postgres')
   const schema = postgres && 'url' in postgres ? await createSchema(postgres.url) : undefined
-  const config = readConfig({ environment: { SETPOINT_DATA: data, SETPOINT_PORT: '0', ...(schema ? { SETPOINT_SQL_URL: schema.url } : {}), ...overrides }, file: path.join(data, 'none.yaml') })
+  const config = readConfig({
+    environment: { SETPOINT_DATA: data, SETPOINT_PORT: '0', ...(schema ? { SETPOINT_SQL_URL: schema.url } : {}), ...overrides },
+    file: path.join(data, 'none.yaml'),
+  })
   const sent: World['sent'] = []
   const fakeFetch = (async (url: string, init: RequestInit) => {
     sent.push({ url: String(url), body: String(init.body), headers: init.headers as Record<string, string> })

@@ -12,8 +12,8 @@ import { labels as labelsContract } from '../../src/contract/labels.ts'
 import { ledger } from '../../src/contract/ledger.ts'
 import { type LoopRun, loops } from '../../src/contract/loops.ts'
 import { registry } from '../../src/contract/registry.ts'
-import { createColumns } from '../../src/infra/columns/columns.ts'
 import { systemClock } from '../../src/infra/clock.ts'
+import { createColumns } from '../../src/infra/columns/columns.ts'
 import { silentLog } from '../../src/infra/log.ts'
 import { createRandom } from '../../src/lib/random.ts'
 
@@ -38,10 +38,19 @@ afterAll(async () => {
 /** The phishing example at a fraction of its size, so that a loop fits between two kills. */
 function smallDocuments() {
   return readDocuments().map((document) => {
-    if (document.kind === 'Trainer') return { ...document, spec: { ...document.spec, snapshot: { maxRows: 4_000, minRows: 300, holdOut: 0.2, includeReference: false } } }
+    if (document.kind === 'Trainer')
+      return { ...document, spec: { ...document.spec, snapshot: { maxRows: 4_000, minRows: 300, holdOut: 0.2, includeReference: false } } }
     if (document.kind !== 'Loop') return document
     const stage = { minRows: 200, maxSeconds: 600, margin: 0.02, alpha: 0.05 }
-    return { ...document, spec: { ...document.spec, corroborate: { withinSeconds: 600, labelledRows: 800 }, cooldownSeconds: 5, rollout: { shadow: stage, canary: { percent: 20, maxErrorRate: 0.01, ...stage } } } }
+    return {
+      ...document,
+      spec: {
+        ...document.spec,
+        corroborate: { withinSeconds: 600, labelledRows: 800 },
+        cooldownSeconds: 5,
+        rollout: { shadow: stage, canary: { percent: 20, maxErrorRate: 0.01, ...stage } },
+      },
+    }
   })
 }
 
@@ -58,15 +67,29 @@ function startSending() {
   function send() {
     const page = world.sample(state.phase)
     const id = `page-${state.sent++}`
-    const body = JSON.stringify({ id, parameters: { actor: page.actor, source: page.network }, inputs: [{ name: 'features', datatype: 'FP32', shape: [1, featureNames.length], data: [...page.features] }] })
-    const call = http.request({ port, host: '127.0.0.1', agent, method: 'POST', path: '/v2/models/phishing/infer', headers: { authorization: `Bearer ${server.token}`, 'content-length': Buffer.byteLength(body) } }, (response) => {
-      response.on('error', () => {})
-      response.resume().on('end', () => {
-        if (response.statusCode !== 200 || !response.complete || response.headers['setpoint-recorded'] === 'false') return
-        acked.add(id)
-        due.push({ recordId: id, label: page.label, source: page.labelSource })
-      })
+    const body = JSON.stringify({
+      id,
+      parameters: { actor: page.actor, source: page.network },
+      inputs: [{ name: 'features', datatype: 'FP32', shape: [1, featureNames.length], data: [...page.features] }],
     })
+    const call = http.request(
+      {
+        port,
+        host: '127.0.0.1',
+        agent,
+        method: 'POST',
+        path: '/v2/models/phishing/infer',
+        headers: { authorization: `Bearer ${server.token}`, 'content-length': Buffer.byteLength(body) },
+      },
+      (response) => {
+        response.on('error', () => {})
+        response.resume().on('end', () => {
+          if (response.statusCode !== 200 || !response.complete || response.headers['setpoint-recorded'] === 'false') return
+          acked.add(id)
+          due.push({ recordId: id, label: page.label, source: page.labelSource })
+        })
+      },
+    )
     // A request that the kill cut off was not acknowledged: nothing is expected of it.
     call.on('error', () => {})
     call.end(body)
@@ -130,8 +153,13 @@ test(`${KILLS} kills at random moments lose nothing, double nothing, and the loo
   const run = await promoted()
   await sending.stop()
   expect(run, JSON.stringify((await runsOf()).map(({ step, state, outcome, reason }) => ({ step, state, outcome, reason })))).toBeDefined()
-  expect((await client().call(registry.getModel, { model: 'phishing' })).aliases).toMatchObject([{ alias: 'champion', version: run!.challenger }])
-  expect(await client().call(deployments.getDeployment, { deployment: 'phishing' })).toMatchObject({ ready: true, route: { mode: 'steady', championVersion: run!.challenger } })
+  expect((await client().call(registry.getModel, { model: 'phishing' })).aliases).toMatchObject([
+    { alias: 'champion', version: run!.challenger },
+  ])
+  expect(await client().call(deployments.getDeployment, { deployment: 'phishing' })).toMatchObject({
+    ready: true,
+    route: { mode: 'steady', championVersion: run!.challenger },
+  })
   expect(await client().call(ledger.verify, {})).toMatchObject({ intact: true })
 
   await untilMoved()
@@ -139,7 +167,9 @@ test(`${KILLS} kills at random moments lose nothing, double nothing, and the loo
   await expectExactlyOnce('inference_records', sending.acked)
   await expectExactlyOnce('labels', sending.ackedLabels)
   server = await startServer(data, { port })
-  console.log(`${KILLS} kills: ${sending.acked.size} predictions and ${sending.ackedLabels.size} labels acknowledged of ${sending.state.sent} requests; none lost, none doubled`)
+  console.log(
+    `${KILLS} kills: ${sending.acked.size} predictions and ${sending.ackedLabels.size} labels acknowledged of ${sending.state.sent} requests; none lost, none doubled`,
+  )
 })
 
 async function untilMoved(): Promise<void> {
@@ -153,9 +183,16 @@ async function untilMoved(): Promise<void> {
 
 /** Every acknowledged record is stored once; one that was cut off before its answer may be there, but not twice. */
 async function expectExactlyOnce(table: string, acked: ReadonlySet<string>): Promise<void> {
-  const columns = await createColumns({ folder: path.join(data, 'columns'), migrations: 'migrations/columns', log: silentLog, clock: systemClock })
+  const columns = await createColumns({
+    folder: path.join(data, 'columns'),
+    migrations: 'migrations/columns',
+    log: silentLog,
+    clock: systemClock,
+  })
   try {
-    const stored = new Set((await columns.query<{ record_id: string }>(`SELECT DISTINCT record_id FROM ${table}`)).map((row) => row.record_id))
+    const stored = new Set(
+      (await columns.query<{ record_id: string }>(`SELECT DISTINCT record_id FROM ${table}`)).map((row) => row.record_id),
+    )
     const doubled = await columns.query(`SELECT record_id, count() AS times FROM ${table} GROUP BY record_id HAVING times > 1 LIMIT 5`)
     expect([table, doubled]).toEqual([table, []])
     expect([table, [...acked].filter((id) => !stored.has(id)).slice(0, 5)]).toEqual([table, []])

@@ -22,7 +22,9 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 
 /** Starts a server that cannot start, and gives what it printed and its exit code. */
 function startInVain(environment: Record<string, string>): Promise<{ code: number | null; text: string }> {
-  const child = spawn(process.execPath, ['src/serve.ts'], { env: { ...process.env, SETPOINT_DATA: path.join(folder, 'data'), SETPOINT_PORT: '0', SETPOINT_LOG_LEVEL: 'error', ...environment } })
+  const child = spawn(process.execPath, ['src/serve.ts'], {
+    env: { ...process.env, SETPOINT_DATA: path.join(folder, 'data'), SETPOINT_PORT: '0', SETPOINT_LOG_LEVEL: 'error', ...environment },
+  })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk))
   return new Promise((resolve) => child.once('exit', (code) => resolve({ code, text })))
@@ -51,7 +53,9 @@ test('a second server on the same folder is refused; one on a folder that a kill
   await third.stop()
 })
 
-async function serving(data: string): Promise<{ server: Server; client: Client; send: (count: number, prefix: string) => Promise<{ ok: number; recorded: number }> }> {
+async function serving(
+  data: string,
+): Promise<{ server: Server; client: Client; send: (count: number, prefix: string) => Promise<{ ok: number; recorded: number }> }> {
   const server = await startServer(data)
   const client = createClient({ url: server.url, token: server.token })
   const random = createRandom('outage')
@@ -66,7 +70,11 @@ async function serving(data: string): Promise<{ server: Server; client: Client; 
       let recorded = 0
       for (const [i, { a, b }] of rowsOf(random, count).entries()) {
         const body = JSON.stringify({ id: `${prefix}-${i}`, inputs: [{ name: 'features', datatype: 'FP32', shape: [1, 2], data: [a, b] }] })
-        const response = await fetch(`${server.url}/v2/models/churn/infer`, { method: 'POST', headers: { authorization: `Bearer ${server.token}` }, body })
+        const response = await fetch(`${server.url}/v2/models/churn/infer`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${server.token}` },
+          body,
+        })
         await response.text()
         if (response.status === 200) ok += 1
         if (response.headers.get('setpoint-recorded') !== 'false') recorded += 1
@@ -77,7 +85,10 @@ async function serving(data: string): Promise<{ server: Server; client: Client; 
 }
 
 async function storedRows(client: Client): Promise<number> {
-  return (await client.call(telemetry.summarizeTraffic, { deployment: 'churn', windowMs: 3_600_000 }).catch(() => ({ deployments: [] }))).deployments[0]?.requests ?? 0
+  return (
+    (await client.call(telemetry.summarizeTraffic, { deployment: 'churn', windowMs: 3_600_000 }).catch(() => ({ deployments: [] })))
+      .deployments[0]?.requests ?? 0
+  )
 }
 
 async function untilStored(client: Client, rows: number): Promise<number> {
@@ -90,7 +101,10 @@ test('the telemetry store is killed again and again: serving goes on, and every 
   try {
     let answered = 0
     for (let round = 0; round < 5; round++) {
-      const face = execFileSync('pgrep', ['-P', String(server.process.pid), '-f', 'face.ts']).toString().trim().split('\n')[0]!
+      const face = execFileSync('pgrep', ['-P', String(server.process.pid), '-f', 'face.ts'])
+        .toString()
+        .trim()
+        .split('\n')[0]!
       process.kill(Number(face), 'SIGKILL')
       const { ok, recorded } = await send(100, `round${round}`)
       expect([ok, recorded]).toEqual([100, 100])

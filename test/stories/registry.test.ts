@@ -12,11 +12,17 @@ beforeAll(async () => {
 afterAll(() => world.close())
 
 const upload = async (body: Uint8Array | string) => (await world.admin.call(registry.uploadArtifact, { body: body as never })).digest
-const register = async (file: Uint8Array | string, features = ['a', 'b']) => await world.admin.call(registry.registerVersion, { model: 'bad', artifact: await upload(file), features })
+const register = async (file: Uint8Array | string, features = ['a', 'b']) =>
+  await world.admin.call(registry.registerVersion, { model: 'bad', artifact: await upload(file), features })
 
 test('a version records what its file says, and its reference is frozen', async () => {
   const version = await registerModel(world.admin, 'good', modelWithCut(0.5), { rows: rowsOf(world.random, 500), alias: 'champion' })
-  expect(version).toMatchObject({ version: 1, format: 'onnx', aliases: ['champion'], facts: { inputs: [{ name: 'features', datatype: 'FP32', shape: [-1, 2] }], operators: { TreeEnsembleRegressor: 1, Sigmoid: 1 } } })
+  expect(version).toMatchObject({
+    version: 1,
+    format: 'onnx',
+    aliases: ['champion'],
+    facts: { inputs: [{ name: 'features', datatype: 'FP32', shape: [-1, 2] }], operators: { TreeEnsembleRegressor: 1, Sigmoid: 1 } },
+  })
   expect(version.warnings).toContain('no code commit')
   await world.settle()
   const profile = await world.admin.call(drift.getProfile, { model: 'good', version: 1 })
@@ -53,19 +59,29 @@ test.each([
 })
 
 test('features that do not fit the model, an artifact or reference never uploaded, a second champion: each is refused', async () => {
-  await expect(register(modelWithCut(0.5), ['a'])).rejects.toMatchObject({ code: 'invalid', message: /1 names were given, but the model’s input features has 2 columns/ })
-  await expect(world.admin.call(registry.registerVersion, { model: 'bad', artifact: 'f'.repeat(64), features: ['a'] })).rejects.toMatchObject({ code: 'not_found' })
+  await expect(register(modelWithCut(0.5), ['a'])).rejects.toMatchObject({
+    code: 'invalid',
+    message: /1 names were given, but the model’s input features has 2 columns/,
+  })
+  await expect(
+    world.admin.call(registry.registerVersion, { model: 'bad', artifact: 'f'.repeat(64), features: ['a'] }),
+  ).rejects.toMatchObject({ code: 'not_found' })
   await registerModel(world.admin, 'one', modelWithCut(0.5), { alias: 'champion' })
   await expect(registerModel(world.admin, 'one', modelWithCut(0.6), { alias: 'champion' })).rejects.toMatchObject({ code: 'conflict' })
   expect((await world.admin.call(registry.listVersions, { model: 'one' })).length).toBe(1)
 })
 
 test('an upload with another digest than said, too large, or cut off on the way leaves nothing behind', async () => {
-  await expect(world.admin.call(registry.uploadArtifact, { digest: 'f'.repeat(64), body: 'hello' as never })).rejects.toMatchObject({ code: 'invalid' })
+  await expect(world.admin.call(registry.uploadArtifact, { digest: 'f'.repeat(64), body: 'hello' as never })).rejects.toMatchObject({
+    code: 'invalid',
+  })
   const before = await blobCount()
   const token = await world.token('operator')
   await new Promise<void>((resolve) => {
-    const call = http.request(`${world.url}/api/v1/artifacts`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-length': 1_000_000 } })
+    const call = http.request(`${world.url}/api/v1/artifacts`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-length': 1_000_000 },
+    })
     call.on('error', () => resolve())
     call.on('close', () => resolve())
     call.write(Buffer.alloc(1_000), () => call.destroy())
@@ -86,5 +102,8 @@ test('numbers of versions are given once, whoever asks at the same time', async 
 })
 
 test('names cannot climb out of their place', async () => {
-  for (const name of ['..', 'a/b', 'A', 'x'.repeat(65), 'a%2fb', '']) await expect(world.admin.call(registry.listVersions, { model: name })).rejects.toMatchObject({ code: expect.stringMatching(/invalid|not_found/) })
+  for (const name of ['..', 'a/b', 'A', 'x'.repeat(65), 'a%2fb', ''])
+    await expect(world.admin.call(registry.listVersions, { model: name })).rejects.toMatchObject({
+      code: expect.stringMatching(/invalid|not_found/),
+    })
 })

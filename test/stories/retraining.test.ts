@@ -15,7 +15,10 @@ beforeEach(async () => {
     await predict(world, token, 'churn', rows.slice(part * 50, part * 50 + 50), `r${part}`)
     world.clock.advance(10)
   }
-  await world.admin.call(labels.recordLabels, { deployment: 'churn', labels: rows.map(({ label }, i) => ({ recordId: `r${Math.floor(i / 50)}-${i % 50}`, label, source: 'desk' })) })
+  await world.admin.call(labels.recordLabels, {
+    deployment: 'churn',
+    labels: rows.map(({ label }, i) => ({ recordId: `r${Math.floor(i / 50)}-${i % 50}`, label, source: 'desk' })),
+  })
   world.clock.advance(1_000)
   await world.settle()
 })
@@ -23,7 +26,19 @@ afterEach(() => world.close())
 
 async function train(script: string, spec: object = {}) {
   await world.admin.call(documents.apply, {
-    documents: [{ apiVersion: 'setpoint/v1', kind: 'Trainer', metadata: { name: 't' }, spec: { command: ['node', '-e', script], timeoutSeconds: 30, snapshot: { maxRows: 1_000, minRows: 50, holdOut: 0.2, includeReference: true }, ...spec } }],
+    documents: [
+      {
+        apiVersion: 'setpoint/v1',
+        kind: 'Trainer',
+        metadata: { name: 't' },
+        spec: {
+          command: ['node', '-e', script],
+          timeoutSeconds: 30,
+          snapshot: { maxRows: 1_000, minRows: 50, holdOut: 0.2, includeReference: true },
+          ...spec,
+        },
+      },
+    ],
   })
   return await world.admin.call(retraining.startTraining, { trainer: 't', deployment: 'churn', reason: 'a test' })
 }
@@ -53,8 +68,16 @@ test('a trainer gets its snapshot, a key that is over afterwards, and nothing of
 test.each([
   ['a program that is not there', { command: ['no-such-program'] }, /cannot be started/],
   ['one that is killed', { command: ['node', '-e', 'process.kill(process.pid, "SIGKILL")'] }, /exit code null/],
-  ['one that runs too long', { command: ['node', '-e', 'setInterval(() => {}, 1000)'], timeoutSeconds: 0.3 }, /longer than its limit of 0.3 s/],
-  ['too few rows to learn from', { snapshot: { maxRows: 1_000, minRows: 900, holdOut: 0, includeReference: false } }, /only 300 labelled rows/],
+  [
+    'one that runs too long',
+    { command: ['node', '-e', 'setInterval(() => {}, 1000)'], timeoutSeconds: 0.3 },
+    /longer than its limit of 0.3 s/,
+  ],
+  [
+    'too few rows to learn from',
+    { snapshot: { maxRows: 1_000, minRows: 900, holdOut: 0, includeReference: false } },
+    /only 300 labelled rows/,
+  ],
 ])('%s ends the training with the reason', async (_name, spec, problem) => {
   const training = await train('process.exit(0)', spec)
   expect(await outcome(training.id)).toMatchObject({ state: 'failed', problem: expect.stringMatching(problem), version: null })
@@ -64,8 +87,11 @@ test.each([
 test('a training that is cancelled stops, with everything it started', async () => {
   const training = await train('require("child_process").spawn("sleep", ["600"]); setInterval(() => {}, 1000)')
   const running = world.settle()
-  while ((await world.admin.call(retraining.getTraining, { id: training.id })).state !== 'running') await new Promise((resolve) => setImmediate(resolve))
-  expect(await world.admin.call(retraining.cancelTraining, { id: training.id, reason: 'changed my mind' })).toMatchObject({ state: 'cancelled' })
+  while ((await world.admin.call(retraining.getTraining, { id: training.id })).state !== 'running')
+    await new Promise((resolve) => setImmediate(resolve))
+  expect(await world.admin.call(retraining.cancelTraining, { id: training.id, reason: 'changed my mind' })).toMatchObject({
+    state: 'cancelled',
+  })
   await running
   expect((await outcome(training.id)).problem).toContain('changed my mind')
 })

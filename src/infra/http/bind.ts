@@ -55,7 +55,8 @@ async function* limited(source: AsyncIterable<Uint8Array>, limitBytes: number): 
   try {
     for await (const chunk of source) {
       sizeBytes += chunk.length
-      if (sizeBytes > limitBytes) throw new AppError('too_large', `the upload is larger than the limit of ${limitBytes} bytes`, { limitBytes })
+      if (sizeBytes > limitBytes)
+        throw new AppError('too_large', `the upload is larger than the limit of ${limitBytes} bytes`, { limitBytes })
       yield chunk
     }
   } catch (error) {

@@ -55,7 +55,8 @@ export function createRouting(deps: Deps): Routing {
 
   function release(live: Live) {
     clock.after(DRAIN_MS, () => {
-      for (const loaded of [live.champion, live.challenger]) loaded?.scorer.release().catch((error) => log.error('serving.release_failed', { error }))
+      for (const loaded of [live.champion, live.challenger])
+        loaded?.scorer.release().catch((error) => log.error('serving.release_failed', { error }))
     })
   }
 
