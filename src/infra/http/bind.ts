@@ -21,6 +21,7 @@ export function bind<C extends Contract>(contract: C, verbs: Verbs<C>, options: 
     method: endpoint.method,
     path: endpoint.path,
     scope: endpoint.scope,
+    endless: endpoint.returns === 'events',
     handle: (exchange) => answer(endpoint, verbs[name as keyof C] as unknown as Verb, exchange, options),
   }))
 }
