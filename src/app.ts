@@ -16,7 +16,7 @@ import { createTriage } from './modules/change/triage/index.ts'
 import { createQuarantine, quarantineTable } from './modules/data/quarantine/index.ts'
 import { createAccess, keysTable, projectsTable } from './modules/govern/access/index.ts'
 import { createDocuments, documentsTable, documentVersionsTable } from './modules/govern/documents/index.ts'
-import { createFileAnchor, createLedger, createLedgerStore, noAnchor } from './modules/govern/ledger/index.ts'
+import { createFileAnchor, createLedger, createLedgerStore } from './modules/govern/ledger/index.ts'
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
@@ -59,9 +59,7 @@ export type App = Awaited<ReturnType<typeof createApp>>
  */
 export async function createApp(infra: Infra) {
   const { config, sql, blobs, columns, spool, clock, ids, log, bus, jobs } = infra
-  const anchor = config.sqlUrl
-    ? noAnchor
-    : createFileAnchor(path.join(config.data, 'ledger.head'), (error) => log.error('ledger.anchor_failed', { error }))
+  const anchor = createFileAnchor(path.join(config.data, 'ledger.head'), (error) => log.error('ledger.anchor_failed', { error }))
   const ledger = createLedger({ sql, store: createLedgerStore(sql), clock, anchor, audited })
   const access = createAccess({ sql, clock, ids, ledger, bus })
   const documents = createDocuments({ sql, clock, ledger, bus, rules: { Alert: checkAlert, Loop: checkLoop } })

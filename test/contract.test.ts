@@ -14,7 +14,9 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-const endpoints = Object.entries(operations).flatMap(([module, contract]) => Object.entries(contract).map(([name, endpoint]) => ({ name: `${module}.${name}`, endpoint })))
+const endpoints = Object.entries(operations).flatMap(([module, contract]) =>
+  Object.entries(contract).map(([name, endpoint]) => ({ name: `${module}.${name}`, endpoint })),
+)
 
 test('every endpoint is bound: none answers that there is no such path', async () => {
   for (const { name, endpoint } of endpoints) {
@@ -27,7 +29,7 @@ test('every endpoint is bound: none answers that there is no such path', async (
     })
     const text = endpoint.returns === 'events' ? '' : await response.text()
     controller.abort()
-    expect([name, text.includes('there is no')  && text.includes('see /openapi.json')]).toEqual([name, false])
+    expect([name, text.includes('there is no') && text.includes('see /openapi.json')]).toEqual([name, false])
     expect([name, response.status < 500]).toEqual([name, true])
   }
 })
@@ -45,12 +47,17 @@ test('every error has the one envelope, its own status and the request’s id', 
   for (const [path, init, code] of cases) {
     const response = await fetch(`${world.url}${path}`, { ...init, headers: { authorization: `Bearer ${token}`, 'x-request-id': 'mine' } })
     expect([path, response.status]).toEqual([path, errorCodes[code].status])
-    expect(await response.json()).toMatchObject({ error: { code, message: expect.any(String), details: expect.any(Object), requestId: 'mine' } })
+    expect(await response.json()).toMatchObject({
+      error: { code, message: expect.any(String), details: expect.any(Object), requestId: 'mine' },
+    })
   }
 })
 
 test('OpenAPI describes every operation, and every schema becomes JSON Schema', async () => {
-  const document = (await (await fetch(`${world.url}/openapi.json`)).json()) as { openapi: string; paths: Record<string, Record<string, { operationId: string }>> }
+  const document = (await (await fetch(`${world.url}/openapi.json`)).json()) as {
+    openapi: string
+    paths: Record<string, Record<string, { operationId: string }>>
+  }
   expect(document.openapi).toBe('3.1.0')
   const described = Object.values(document.paths).flatMap((methods) => Object.values(methods).map((operation) => operation.operationId))
   expect(described.sort()).toEqual(endpoints.map(({ name }) => name).sort())
@@ -67,9 +74,11 @@ test('a server says whether it is alive, ready, and what it measures', async () 
   expect(await (await fetch(`${world.url}/readyz`)).json()).toMatchObject({ status: 'ok', metadata: 'ok', telemetry: 'ok' })
   expect((await fetch(`${world.url}/metrics`)).status).toBe(401)
   const metrics = await (await fetch(`${world.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text()
-  for (const line of metrics.trim().split('\n')) expect(line).toMatch(/^(# (HELP|TYPE) setpoint_|# (HELP|TYPE) process_|(setpoint|process)_[a-z0-9_]+(\{[^}]*\})? -?\d)/)
+  for (const line of metrics.trim().split('\n'))
+    expect(line).toMatch(/^(# (HELP|TYPE) setpoint_|# (HELP|TYPE) process_|(setpoint|process)_[a-z0-9_]+(\{[^}]*\})? -?\d)/)
 })
 
 test('every migration is there once and readable', () => {
-  for (const folder of ['migrations/sql', 'migrations/columns']) for (const file of fs.readdirSync(folder)) expect(fs.readFileSync(`${folder}/${file}`, 'utf8')).toMatch(/CREATE TABLE/)
+  for (const folder of ['migrations/sql', 'migrations/columns'])
+    for (const file of fs.readdirSync(folder)) expect(fs.readFileSync(`${folder}/${file}`, 'utf8')).toMatch(/CREATE TABLE/)
 })

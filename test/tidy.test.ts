@@ -75,10 +75,18 @@ test('no module keeps state of its own outside its factory', () => {
 })
 
 test('a table is created by one migration and written by one module', () => {
-  const created = walk('migrations').filter((file) => file.endsWith('.sql')).flatMap((file) => [...textOf(file).matchAll(/CREATE TABLE (?:IF NOT EXISTS )?(\w+)/g)].map((match) => match[1]!))
+  const created = walk('migrations')
+    .filter((file) => file.endsWith('.sql'))
+    .flatMap((file) => [...textOf(file).matchAll(/CREATE TABLE (?:IF NOT EXISTS )?(\w+)/g)].map((match) => match[1]!))
   expect(created.filter((table, i) => created.indexOf(table) !== i)).toEqual([])
   for (const table of created) {
-    const writers = product.filter((file) => moduleOf(file) && new RegExp(`(insertInto|updateTable|deleteFrom|createRecords[^(]*|insertBlock|columns\\.insert)\\(\\s*'${table}'`).test(textOf(file)))
+    const writers = product.filter(
+      (file) =>
+        moduleOf(file) &&
+        new RegExp(`(insertInto|updateTable|deleteFrom|createRecords[^(]*|insertBlock|columns\\.insert)\\(\\s*'${table}'`).test(
+          textOf(file),
+        ),
+    )
     expect([table, new Set(writers.map(moduleOf)).size <= 1]).toEqual([table, true])
   }
 })
@@ -92,14 +100,21 @@ test('migrations are numbered once each and named for what they do', () => {
 })
 
 test('every endpoint has one owner, one path and one name', () => {
-  const all = Object.values(operations).flatMap((contract) => Object.values(contract).map((endpoint) => `${endpoint.method} ${endpoint.path}`))
+  const all = Object.values(operations).flatMap((contract) =>
+    Object.values(contract).map((endpoint) => `${endpoint.method} ${endpoint.path}`),
+  )
   expect(all.filter((path, i) => all.indexOf(path) !== i)).toEqual([])
 })
 
 test('the guides name only files that exist', () => {
-  const pages = ['README.md', 'ARCHITECTURE.md', 'AGENTS.md', ...walk('docs').filter((file) => file.endsWith('.md'))].filter((file) => fs.existsSync(file))
+  const pages = ['README.md', 'ARCHITECTURE.md', 'AGENTS.md', ...walk('docs').filter((file) => file.endsWith('.md'))].filter((file) =>
+    fs.existsSync(file),
+  )
   const broken = pages.flatMap((page) =>
-    [...textOf(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map((match) => path.join(path.dirname(page), match[1]!)).filter((target) => !fs.existsSync(target)).map((target) => `${page} → ${target}`),
+    [...textOf(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)]
+      .map((match) => path.join(path.dirname(page), match[1]!))
+      .filter((target) => !fs.existsSync(target))
+      .map((target) => `${page} → ${target}`),
   )
   expect(broken).toEqual([])
 })

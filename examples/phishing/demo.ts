@@ -31,7 +31,9 @@ const CALM_MS = 8_000
 const ACT_LIMIT_MS = 60_000
 const LABEL_DELAY_MS = 2_000
 const LABELLED = 0.6
-const CONTROL_SPEED_UP = 2
+/** The control is about rows, not about requests: it sends many at once, to be over sooner. */
+const CONTROL_ROWS_PER_REQUEST = 16
+const CONTROL_SPEED_UP = 4
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 async function demo(): Promise<void> {
@@ -108,7 +110,7 @@ async function play({ server, data, seed, rate, startedMs, status }: Setting): P
   for (const phase of ['evasion', 'poison', 'season'] as const)
     acts.push(await playAct(client, traffic, phase, ACT_LIMIT_MS, (line) => status.show(traffic, line)))
   await traffic.stop()
-  status.say(`the control: ${traffic.sent} calm requests to the first model, at ${rate * CONTROL_SPEED_UP} a second`)
+  status.say(`the control: ${traffic.sent} calm rows to the first model, at ${rate * CONTROL_SPEED_UP} a second`)
   const control = await playControl({ server, seed, rows: traffic.sent, rate: rate * CONTROL_SPEED_UP, status, dataset, data })
 
   await untilStored(client, 'phishing', traffic.answered, startedMs)
@@ -151,6 +153,7 @@ async function playControl({
     world: createWorld(`control ${seed}`),
     ratePerSecond: rate,
     prefix: 'control',
+    rowsPerRequest: CONTROL_ROWS_PER_REQUEST,
     labelDelayMs: LABEL_DELAY_MS,
     labelled: LABELLED,
   })

@@ -3,7 +3,7 @@ import { endpoint } from './endpoint.ts'
 import { Fraction, Id, Instant, Name, VersionNumber } from './scalars.ts'
 import { WindowMs } from './telemetry.ts'
 
-export const LabelInput = z.strictObject({
+const LabelInput = z.strictObject({
   recordId: Id,
   /** The class, as the model numbers it, or the true value. */
   label: z.number(),
@@ -22,7 +22,7 @@ const Quality = z.object({
   f1: Fraction.nullable(),
 })
 
-export const QualityReport = Quality.extend({
+const QualityReport = Quality.extend({
   deployment: Name,
   windowMs: z.int(),
   predictions: z.int(),
@@ -34,7 +34,6 @@ export const QualityReport = Quality.extend({
   confusion: z.array(z.object({ label: z.number(), predicted: z.number(), count: z.int() })),
   versions: z.array(Quality.extend({ version: VersionNumber, predictions: z.int() })),
 })
-export type QualityReport = z.infer<typeof QualityReport>
 
 export const LabelSource = z.object({
   source: z.string(),

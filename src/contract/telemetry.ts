@@ -7,7 +7,7 @@ const MONTH_MS = 30 * 24 * HOUR_MS
 
 /** How far back to look, in milliseconds. */
 export const WindowMs = z.coerce.number().int().min(1_000).max(MONTH_MS).default(HOUR_MS)
-export const Role = z.enum(['champion', 'challenger'])
+const Role = z.enum(['champion', 'challenger'])
 
 export const InferenceRecord = z.object({
   recordId: Id,

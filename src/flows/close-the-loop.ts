@@ -342,7 +342,12 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
 }
 
 /** Leaves nothing behind that the run opened: its incident is closed, and the monitor watches afresh where the cause was dealt with. */
-async function settle({ incidents, drift, documents }: Deps, run: KeptRun, outcome: string, summary: string): Promise<void> {
+async function settle(
+  { sql, jobs, clock, incidents, drift, documents }: Deps,
+  run: KeptRun,
+  outcome: string,
+  summary: string,
+): Promise<void> {
   const caller: Caller = { id: `loop/${run.loop}`, project: run.project, scopes: new Set(['write']), requestId: run.id }
   if (run.incident)
     await incidents.closeIncident(
@@ -356,6 +361,16 @@ async function settle({ incidents, drift, documents }: Deps, run: KeptRun, outco
     )
   const cause = run.steps.find((step) => step.name === 'triage')?.evidence.cause
   const loop = await documents.find('Loop', run.project, run.loop)
-  const stillThere = outcome === 'dismissed' || cause === 'broken_data'
-  if (loop && !stillThere) await drift.reset(run.project, loop.spec.monitor)
+  if (!loop) return
+  const { monitor, cooldownSeconds } = loop.spec
+  if (outcome !== 'dismissed' && cause !== 'broken_data') await drift.reset(run.project, monitor)
+  // What was dismissed is still there: after the cool-down the monitor looks afresh, and says so again if it still holds.
+  if (outcome === 'dismissed')
+    await jobs.enqueue(sql, {
+      kind: 'loops.reconsider',
+      project: run.project,
+      key: run.id,
+      payload: { project: run.project, monitor },
+      runAtMs: clock.now() + cooldownSeconds * 1_000,
+    })
 }

@@ -5,29 +5,45 @@ import type { Clock } from './clock.ts'
 export type Ids = (prefix: string) => string
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
+const TIME_DIGITS = 10
+const RANDOM_DIGITS = 16
 
 /**
  * Ids in the layout of ULID: 48 bits of time, then 80 random bits, in Crockford's base 32; within one millisecond the
  * random part counts up, so ids of one process always sort in the order they were made.
  */
 export function createIds(clock: Clock, random: (size: number) => Uint8Array = randomBytes): Ids {
+  const digits = new Uint8Array(RANDOM_DIGITS)
   let lastMs = -1
-  let entropy = 0n
+  let time = ''
   return (prefix) => {
     const nowMs = Math.max(clock.now(), lastMs)
-    if (nowMs === lastMs) entropy += 1n
-    else entropy = BigInt(`0x${Buffer.from(random(10)).toString('hex')}`) >> 1n
+    if (nowMs === lastMs) countUp(digits)
+    else {
+      digits.set(random(RANDOM_DIGITS))
+      // Half of the first digit’s range is left free, so that counting up cannot overflow.
+      for (let i = 0; i < RANDOM_DIGITS; i++) digits[i]! &= i === 0 ? 15 : 31
+      time = timeDigits(nowMs)
+    }
     lastMs = nowMs
-    return `${prefix}_${base32(BigInt(nowMs), 10)}${base32(entropy, 16)}`
+    let text = `${prefix}_${time}`
+    for (const digit of digits) text += ALPHABET[digit]
+    return text
   }
 }
 
-function base32(value: bigint, length: number): string {
-  let rest = value
+function countUp(digits: Uint8Array): void {
+  let i = digits.length - 1
+  while (digits[i] === 31) digits[i--] = 0
+  digits[i]! += 1
+}
+
+function timeDigits(ms: number): string {
+  let rest = ms
   let text = ''
-  for (let i = 0; i < length; i++) {
-    text = ALPHABET[Number(rest & 31n)] + text
-    rest >>= 5n
+  for (let i = 0; i < TIME_DIGITS; i++) {
+    text = ALPHABET[rest % 32] + text
+    rest = Math.floor(rest / 32)
   }
   return text
 }

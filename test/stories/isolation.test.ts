@@ -33,7 +33,9 @@ test('a project sees nothing of another: not its models, deployments, records or
   expect(await other.call(registry.listModels, {})).toEqual([])
   expect(await other.call(deployments.listDeployments, {})).toEqual([])
   await expect(other.call(registry.getVersion, { model: 'churn', version: 1 })).rejects.toMatchObject({ code: 'not_found' })
-  await expect(other.call(deployments.predict, { deployment: 'churn', features: { a: 1, b: 1 } })).rejects.toMatchObject({ code: 'not_found' })
+  await expect(other.call(deployments.predict, { deployment: 'churn', features: { a: 1, b: 1 } })).rejects.toMatchObject({
+    code: 'not_found',
+  })
   expect((await other.call(telemetry.listRecords, { deployment: 'churn' })).records).toEqual([])
   const keys = await world.admin.call(access.listKeys, {})
   await expect(other.call(access.revokeKey, { id: keys[0]!.id })).rejects.toMatchObject({ code: 'not_found' })
@@ -50,11 +52,18 @@ test('a key may not step into another project by naming it; an admin of the defa
 test('a role does what it is for and nothing more', async () => {
   const viewer = await world.as('viewer')
   expect((await viewer.call(registry.listModels, {})).length).toBe(1)
-  await expect(viewer.call(deployments.predict, { deployment: 'churn', features: { a: 1, b: 1 } })).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(viewer.call(deployments.predict, { deployment: 'churn', features: { a: 1, b: 1 } })).rejects.toMatchObject({
+    code: 'forbidden',
+  })
   const operator = await world.as('operator')
-  await expect(operator.call(registry.moveAlias, { model: 'churn', alias: 'champion', version: 1, reason: 'because' })).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(
+    operator.call(registry.moveAlias, { model: 'churn', alias: 'champion', version: 1, reason: 'because' }),
+  ).rejects.toMatchObject({ code: 'forbidden' })
   const trainer = { apiVersion: 'setpoint/v1', kind: 'Trainer', metadata: { name: 't' }, spec: { command: ['sh', '-c', 'id'] } }
-  await expect(operator.call(documents.apply, { documents: [trainer] })).rejects.toMatchObject({ code: 'forbidden', message: /needs the scope "admin"/ })
+  await expect(operator.call(documents.apply, { documents: [trainer] })).rejects.toMatchObject({
+    code: 'forbidden',
+    message: /needs the scope "admin"/,
+  })
 })
 
 test('a narrowed key keeps to its scopes, a revoked or expired one is over at once', async () => {
@@ -63,8 +72,13 @@ test('a narrowed key keeps to its scopes, a revoked or expired one is over at on
   await expect(shop.call(registry.listModels, {})).rejects.toMatchObject({ code: 'forbidden' })
   expect(await shop.call(deployments.predict, { deployment: 'churn', features: { a: 1, b: 1 } })).toMatchObject({ prediction: 1 })
   world.clock.advance(86_400_001)
-  await expect(shop.call(deployments.predict, { deployment: 'churn', features: { a: 1, b: 1 } })).rejects.toMatchObject({ code: 'unauthenticated' })
-  const admin = createClient({ url: world.url, token: (await world.app.access.issueKey('default', 'late', 'admin', 60_000, 'a test')).secret })
+  await expect(shop.call(deployments.predict, { deployment: 'churn', features: { a: 1, b: 1 } })).rejects.toMatchObject({
+    code: 'unauthenticated',
+  })
+  const admin = createClient({
+    url: world.url,
+    token: (await world.app.access.issueKey('default', 'late', 'admin', 60_000, 'a test')).secret,
+  })
   const second = await admin.call(access.createKey, { name: 'second', role: 'viewer' })
   const viewer = createClient({ url: world.url, token: second.secret })
   await viewer.call(registry.listModels, {})
@@ -86,15 +100,23 @@ test('a sign-in link works once, its session is a cookie that another site canno
   expect(cookie).toMatch(/HttpOnly; SameSite=Strict/)
   expect((await signIn()).status).toBe(401)
   const session = cookie.split(';')[0]!
-  const post = (origin?: string) => fetch(`${world.url}/api/v1/projects`, { method: 'POST', headers: { cookie: session, ...(origin ? { origin } : {}) }, body: JSON.stringify({ name: `p${origin ? 1 : 2}` }) })
+  const post = (origin?: string) =>
+    fetch(`${world.url}/api/v1/projects`, {
+      method: 'POST',
+      headers: { cookie: session, ...(origin ? { origin } : {}) },
+      body: JSON.stringify({ name: `p${origin ? 1 : 2}` }),
+    })
   expect((await post('https://evil.example')).status).toBe(401)
   expect((await post(world.url)).status).toBe(200)
-  expect((await fetch(`${world.url}/api/v1/session`, { method: 'DELETE', headers: { cookie: session, origin: world.url }, body: '{}' })).status).toBe(200)
+  expect(
+    (await fetch(`${world.url}/api/v1/session`, { method: 'DELETE', headers: { cookie: session, origin: world.url }, body: '{}' })).status,
+  ).toBe(200)
   expect((await fetch(`${world.url}/api/v1/session`, { headers: { cookie: session } })).status).toBe(401)
 })
 
 test('guessing keys is slowed down, and the wait is told', async () => {
-  const guess = () => fetch(`${world.url}/api/v1/models`, { headers: { authorization: 'Bearer sp_key_00000000000000000000000000_aaaaaaaaaaaaaaaaaaaaaaaa' } })
+  const guess = () =>
+    fetch(`${world.url}/api/v1/models`, { headers: { authorization: 'Bearer sp_key_00000000000000000000000000_aaaaaaaaaaaaaaaaaaaaaaaa' } })
   const statuses: number[] = []
   for (let i = 0; i < 14; i++) statuses.push((await guess()).status)
   expect(statuses.slice(0, 10)).toEqual(new Array(10).fill(401))

@@ -57,5 +57,8 @@ test('a head noted earlier must be in the chain', async () => {
 })
 
 test('the champion and its rollback target cannot be deleted', async () => {
-  for (const version of [1, 2]) await expect(world.admin.call(registry.deleteVersion, { model: 'churn', version, reason: 'tidying up' })).rejects.toMatchObject({ code: 'conflict' })
+  for (const version of [1, 2])
+    await expect(world.admin.call(registry.deleteVersion, { model: 'churn', version, reason: 'tidying up' })).rejects.toMatchObject({
+      code: 'conflict',
+    })
 })

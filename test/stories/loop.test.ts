@@ -63,10 +63,29 @@ async function declare(loop: object = {}, trainer = writeTrainer()): Promise<voi
   const stage = { minRows: 100, maxSeconds: 600, margin: 0.02, alpha: 0.05 }
   await world.admin.call(documents.apply, {
     documents: [
-      manifest('Monitor', 'churn', { deployment: 'churn', falseAlarmBudget: { everyRows: 1_000_000 }, tolerance: { features: 0.02, error: 0.02 } }),
+      manifest('Monitor', 'churn', {
+        deployment: 'churn',
+        falseAlarmBudget: { everyRows: 1_000_000 },
+        tolerance: { features: 0.02, error: 0.02 },
+      }),
       manifest('Gate', 'churn', { metric: 'error_rate', require: 'better', minRows: 100 }),
-      manifest('Trainer', 'churn', { command: ['node', trainer], timeoutSeconds: 60, snapshot: { maxRows: 5_000, minRows: 200, holdOut: 0.3, includeReference: false } }),
-      manifest('Loop', 'churn', { deployment: 'churn', monitor: 'churn', trainer: 'churn', gate: 'churn', enabled: true, cooldownSeconds: 60, maxTrainings: 1, corroborate: { withinSeconds: 600, labelledRows: 800 }, rollout: { shadow: stage, canary: { percent: 20, ...stage } }, ...loop }),
+      manifest('Trainer', 'churn', {
+        command: ['node', trainer],
+        timeoutSeconds: 60,
+        snapshot: { maxRows: 5_000, minRows: 200, holdOut: 0.3, includeReference: false },
+      }),
+      manifest('Loop', 'churn', {
+        deployment: 'churn',
+        monitor: 'churn',
+        trainer: 'churn',
+        gate: 'churn',
+        enabled: true,
+        cooldownSeconds: 60,
+        maxTrainings: 1,
+        corroborate: { withinSeconds: 600, labelledRows: 800 },
+        rollout: { shadow: stage, canary: { percent: 20, ...stage } },
+        ...loop,
+      }),
     ],
   })
 }
@@ -75,10 +94,20 @@ type Who = (row: number) => { actor: string; source: string }
 const many: Who = (row) => ({ actor: `user-${row % 97}`, source: 'web' })
 
 /** One stretch of traffic with its labels, and everything that follows from it. */
-async function traffic(rows: readonly Row[], options: { who?: Who; labelSource?: (row: number) => string; label?: (row: Row, i: number) => number } = {}): Promise<void> {
+async function traffic(
+  rows: readonly Row[],
+  options: { who?: Who; labelSource?: (row: number) => string; label?: (row: Row, i: number) => number } = {},
+): Promise<void> {
   const prefix = `t${sent++}`
   await predict(world, token, 'churn', rows, prefix, options.who ?? many)
-  await world.admin.call(labels.recordLabels, { deployment: 'churn', labels: rows.map((row, i) => ({ recordId: `${prefix}-${i}`, label: options.label?.(row, i) ?? row.label, source: options.labelSource?.(i) ?? 'desk' })) })
+  await world.admin.call(labels.recordLabels, {
+    deployment: 'churn',
+    labels: rows.map((row, i) => ({
+      recordId: `${prefix}-${i}`,
+      label: options.label?.(row, i) ?? row.label,
+      source: options.labelSource?.(i) ?? 'desk',
+    })),
+  })
   await world.pass(2_000)
 }
 
@@ -90,7 +119,9 @@ async function until(step: string | 'ended', next: () => Promise<void>): Promise
     await next()
   }
   const runs = await world.admin.call(loops.listRuns, { deployment: 'churn' })
-  throw new Error(`the loop did not come to ${step}: ${JSON.stringify(runs.map((run) => [run.step, run.state, run.outcome, run.reason, run.steps.at(-1)?.summary]))}`)
+  throw new Error(
+    `the loop did not come to ${step}: ${JSON.stringify(runs.map((run) => [run.step, run.state, run.outcome, run.reason, run.steps.at(-1)?.summary]))}`,
+  )
 }
 
 /** The world has moved: what used to be right above 0.5 is now right above 0.3. */
@@ -102,11 +133,23 @@ test('a real change is detected, confirmed, retrained, proven, canaried and prom
   expect(await world.admin.call(loops.listRuns, {})).toEqual([])
   const run = await until('ended', moved)
   expect(run.outcome).toBe('promoted')
-  expect(run.steps.map((step) => step.name)).toEqual(['detect', 'corroborate', 'triage', 'retrain', 'gate', 'approve', 'shadow', 'canary', 'close'])
+  expect(run.steps.map((step) => step.name)).toEqual([
+    'detect',
+    'corroborate',
+    'triage',
+    'retrain',
+    'gate',
+    'approve',
+    'shadow',
+    'canary',
+    'close',
+  ])
   expect(run.steps[2]!.evidence.cause).toBe('real_change')
   const model = await world.admin.call(registry.getModel, { model: 'churn' })
   expect(model.aliases).toMatchObject([{ alias: 'champion', version: 2, previousVersion: 1 }])
-  expect(await world.admin.call(deployments.getDeployment, { deployment: 'churn' })).toMatchObject({ route: { mode: 'steady', championVersion: 2 } })
+  expect(await world.admin.call(deployments.getDeployment, { deployment: 'churn' })).toMatchObject({
+    route: { mode: 'steady', championVersion: 2 },
+  })
   expect(await world.admin.call(incidents.listIncidents, { state: 'open' })).toEqual([])
   expect(await world.admin.call(ledger.verify, {})).toMatchObject({ intact: true })
 
@@ -120,10 +163,13 @@ test('poisoned labels are quarantined by their source and teach nothing', async 
   await declare()
   await traffic(rowsOf(world.random, 400))
   const source = (i: number) => ['desk', 'audit', 'crowd'][i % 3]!
-  const poisoned = () => traffic(rowsOf(world.random, 400), { labelSource: source, label: (row, i) => (source(i) === 'crowd' ? 1 - row.label : row.label) })
+  const poisoned = () =>
+    traffic(rowsOf(world.random, 400), { labelSource: source, label: (row, i) => (source(i) === 'crowd' ? 1 - row.label : row.label) })
   const run = await until('ended', poisoned)
   expect(run).toMatchObject({ outcome: 'quarantined', training: null })
-  expect(await world.admin.call(quarantine.listWindows, { deployment: 'churn' })).toMatchObject([{ cause: 'attack', scope: { labelSources: ['crowd'] } }])
+  expect(await world.admin.call(quarantine.listWindows, { deployment: 'churn' })).toMatchObject([
+    { cause: 'attack', scope: { labelSources: ['crowd'] } },
+  ])
   for (let i = 0; i < 4; i++) await poisoned()
   expect((await world.admin.call(loops.listRuns, {})).filter((other) => other.outcome !== 'refused')).toHaveLength(1)
 })
@@ -132,7 +178,14 @@ test('broken data is quarantined at once, without waiting for labels', async () 
   await declare()
   await traffic(rowsOf(world.random, 400))
   const run = await until('ended', async () => {
-    await predict(world, token, 'churn', rowsOf(world.random, 400).map((row) => ({ ...row, a: null as unknown as number })), `broken${sent++}`, many)
+    await predict(
+      world,
+      token,
+      'churn',
+      rowsOf(world.random, 400).map((row) => ({ ...row, a: null as unknown as number })),
+      `broken${sent++}`,
+      many,
+    )
     await world.pass(2_000)
   })
   expect(run.outcome).toBe('quarantined')
@@ -156,7 +209,10 @@ test('an attack by a few actors is told apart from a change of all', async () =>
     return traffic([...honest, ...attack], { who: (i) => (i < 280 ? many(i) : { actor: `relay-${i % 2}`, source: 'as666' }) })
   }
   const run = await until('retrain', attacked)
-  expect(run.steps.find((step) => step.name === 'triage')!.evidence).toMatchObject({ cause: 'evasion', actors: expect.arrayContaining(['relay-0', 'relay-1']) })
+  expect(run.steps.find((step) => step.name === 'triage')!.evidence).toMatchObject({
+    cause: 'evasion',
+    actors: expect.arrayContaining(['relay-0', 'relay-1']),
+  })
 })
 
 test('a challenger that does not win is refused at the gate, and the loop rests', async () => {
@@ -200,7 +256,9 @@ test('a person is asked where the loop says so, may hold it, and may end it', as
   const ended = await world.admin.call(loops.abortRun, { id: waiting.id, reason: 'never mind' })
   expect(ended.outcome).toBe('aborted')
   await world.settle()
-  expect(await world.admin.call(deployments.getDeployment, { deployment: 'churn' })).toMatchObject({ route: { mode: 'steady', championVersion: 1 } })
+  expect(await world.admin.call(deployments.getDeployment, { deployment: 'churn' })).toMatchObject({
+    route: { mode: 'steady', championVersion: 1 },
+  })
 })
 
 test('traffic as it was raises nothing, however long it lasts', async () => {

@@ -14,7 +14,11 @@ beforeAll(async () => {
 afterAll(() => world.close())
 
 const infer = (body: unknown, headers: Record<string, string> = {}) =>
-  fetch(`${world.url}/v2/models/churn/infer`, { method: 'POST', headers: { authorization: `Bearer ${token}`, ...headers }, body: typeof body === 'string' ? body : JSON.stringify(body) })
+  fetch(`${world.url}/v2/models/churn/infer`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
 const tensor = (data: unknown, shape = [1, 2], datatype = 'FP32') => ({ inputs: [{ name: 'features', shape, datatype, data }] })
 
 test('a client of the Open Inference Protocol reads the model and gets a score', async () => {
@@ -28,8 +32,14 @@ test('a client of the Open Inference Protocol reads the model and gets a score',
 })
 
 test('a friendly call names its features, and every name must be right', async () => {
-  expect(await world.admin.call(deployments.predict, { deployment: 'churn', features: { a: 0.1, b: null } })).toMatchObject({ prediction: 0, modelVersion: 1 })
-  await expect(world.admin.call(deployments.predict, { deployment: 'churn', features: { a: 1, c: 2 } })).rejects.toMatchObject({ code: 'invalid', message: /missing b; unknown c/ })
+  expect(await world.admin.call(deployments.predict, { deployment: 'churn', features: { a: 0.1, b: null } })).toMatchObject({
+    prediction: 0,
+    modelVersion: 1,
+  })
+  await expect(world.admin.call(deployments.predict, { deployment: 'churn', features: { a: 1, c: 2 } })).rejects.toMatchObject({
+    code: 'invalid',
+    message: /missing b; unknown c/,
+  })
 })
 
 test.each([
@@ -54,7 +64,8 @@ test('what is answered is recorded, joined with labels that come late, twice and
   await predict(world, token, 'churn', rows, 'late')
   await world.settle()
   world.clock.advance(60_000)
-  const say = (from: number, to: number, flip = false) => rows.slice(from, to).map(({ label }, i) => ({ recordId: `late-${from + i}`, label: flip ? 1 - label : label, source: 'desk' }))
+  const say = (from: number, to: number, flip = false) =>
+    rows.slice(from, to).map(({ label }, i) => ({ recordId: `late-${from + i}`, label: flip ? 1 - label : label, source: 'desk' }))
   await world.admin.call(labels.recordLabels, { deployment: 'churn', labels: say(0, 300, true) })
   world.clock.advance(1_000)
   await world.admin.call(labels.recordLabels, { deployment: 'churn', labels: say(0, 300) })
@@ -72,7 +83,12 @@ test('a caller over its rate is told when to come back', async () => {
   const { deployment } = await import('../world.ts')
   await world.admin.call(documents.apply, { documents: [deployment('slow', 'churn', { limits: { requestsPerSecond: 1 } })] })
   await world.settle()
-  const slow = () => fetch(`${world.url}/v2/models/slow/infer`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify(tensor([0, 0])) })
+  const slow = () =>
+    fetch(`${world.url}/v2/models/slow/infer`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify(tensor([0, 0])),
+    })
   expect((await slow()).status).toBe(200)
   const refused = await slow()
   expect(refused.status).toBe(429)

@@ -11,7 +11,10 @@ export type TrafficOptions = {
   readonly token: string
   readonly deployment: string
   readonly world: World
+  /** Rows a second. */
   readonly ratePerSecond: number
+  /** Rows sent together; 1 when absent. */
+  readonly rowsPerRequest?: number
   /** Requests are named `<prefix>-<n>`. */
   readonly prefix: string
   readonly labelDelayMs: number
@@ -56,6 +59,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
     latency: createLatencyHistogram(),
   }
   const startedMs = performance.now()
+  const together = options.rowsPerRequest ?? 1
   let stopping = false
   let labelling: Promise<void> = Promise.resolve()
   const timers = [setInterval(send, TICK_MS), setInterval(sendLabels, LABELS_EVERY_MS)]
@@ -64,15 +68,19 @@ export function startTraffic(options: TrafficOptions): Traffic {
     if (stopping) return
     const elapsedMs = performance.now() - startedMs
     const target = Math.floor((elapsedMs / 1_000) * options.ratePerSecond)
-    while (state.sent < target) {
+    while (state.sent + together <= target) {
       const dueMs = startedMs + (state.sent / options.ratePerSecond) * 1_000
-      state.sent += 1
-      request(options.world.sample(state.phase), `${options.prefix}-${state.sent}`, dueMs)
+      const pages = Array.from({ length: together }, () => options.world.sample(state.phase))
+      request(pages, state.sent, dueMs)
+      state.sent += together
     }
   }
 
-  function request(page: Page, recordId: string, dueMs: number) {
-    const body = `{"id":"${recordId}","parameters":{"actor":"${page.actor}","source":"${page.network}"},"inputs":[{"name":"features","datatype":"FP32","shape":[1,${featureNames.length}],"data":[${page.features.join(',')}]}]}`
+  function request(pages: readonly Page[], from: number, dueMs: number) {
+    const ids = pages.map((_, i) => `${options.prefix}-${from + i}`)
+    const rows = pages.map((page) => page.features.join(',')).join(',')
+    const parameters = `{"actor":"${pages[0]!.actor}","source":"${pages[0]!.network}","ids":["${ids.join('","')}"]}`
+    const body = `{"parameters":${parameters},"inputs":[{"name":"features","datatype":"FP32","shape":[${pages.length},${featureNames.length}],"data":[${rows}]}]}`
     const headers = {
       authorization: `Bearer ${options.token}`,
       'content-type': 'application/json',
@@ -86,29 +94,31 @@ export function startTraffic(options: TrafficOptions): Traffic {
         response.on('data', (chunk: string) => {
           text += chunk
         })
-        response.on('end', () => answer(page, recordId, dueMs, response, text))
+        response.on('end', () => answer(pages, ids, dueMs, response, text))
       },
     )
     call.on('error', () => {
-      state.failed += 1
+      state.failed += pages.length
     })
     call.end(body)
   }
 
-  function answer(page: Page, recordId: string, dueMs: number, response: http.IncomingMessage, text: string) {
+  function answer(pages: readonly Page[], ids: readonly string[], dueMs: number, response: http.IncomingMessage, text: string) {
     recordLatency(state.latency, (performance.now() - dueMs) * 1_000)
     if (response.statusCode !== 200) {
-      state.failed += 1
+      state.failed += pages.length
       return
     }
-    state.answered += 1
-    if (response.headers['setpoint-recorded'] === 'false') state.unrecorded += 1
-    const score = Number(/"name":"score"[^[]*\[[^\]]*\],"data":\[([^\]]+)\]/.exec(text)?.[1])
-    answers.push({ truth: page.truth, prediction: score >= 0.5 ? 1 : 0 })
+    if (response.headers['setpoint-recorded'] === 'false') state.unrecorded += pages.length
+    const scores = /"name":"score"[^[]*\[[^\]]*\],"data":\[([^\]]+)\]/.exec(text)![1]!.split(',')
+    for (const [i, page] of pages.entries()) {
+      state.answered += 1
+      answers.push({ truth: page.truth, prediction: Number(scores[i]) >= 0.5 ? 1 : 0 })
+      // A cheap, even choice of which rows get a label.
+      if ((state.answered * options.labelled) % 1 < options.labelled)
+        due.push({ atMs: performance.now() + options.labelDelayMs, recordId: ids[i]!, label: page.label, source: page.labelSource })
+    }
     if (answers.length > KEPT_ANSWERS * 2) answers.splice(0, KEPT_ANSWERS)
-    // A cheap, even choice of which requests get a label.
-    if ((state.answered * options.labelled) % 1 < options.labelled)
-      due.push({ atMs: performance.now() + options.labelDelayMs, recordId, label: page.label, source: page.labelSource })
   }
 
   function sendLabels() {

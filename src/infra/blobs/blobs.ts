@@ -1,6 +1,6 @@
 import type { Log } from '../log.ts'
 import { createDiskBlobs } from './disk-blobs.ts'
-import { createS3Blobs, type S3Credentials } from './s3-blobs.ts'
+import type { S3Credentials } from './s3-blobs.ts'
 
 export type PutOptions = {
   /** Refuse content that is not this (hex SHA-256). */
@@ -38,5 +38,8 @@ export type BlobsOptions = {
 
 /** Opens the blob store the settings name. Throws `invalid` when the address is not one. */
 export async function createBlobs(options: BlobsOptions): Promise<Blobs> {
-  return options.url === undefined ? createDiskBlobs(options.folder) : createS3Blobs({ ...options, url: options.url })
+  if (options.url === undefined) return createDiskBlobs(options.folder)
+  // Loaded only where it is used: the client of S3 is large.
+  const { createS3Blobs } = await import('./s3-blobs.ts')
+  return createS3Blobs({ ...options, url: options.url })
 }

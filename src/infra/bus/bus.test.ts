@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { createManualClock } from '../../../test/manual-clock.ts'
 import { createIds } from '../ids.ts'
 import { createJobs } from '../jobs/index.ts'
-import { createManualClock } from '../../../test/manual-clock.ts'
 import { silentLog } from '../log.ts'
 import { eachSql } from '../sql/for-tests.ts'
 import type { Sql } from '../sql/index.ts'

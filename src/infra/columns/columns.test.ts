@@ -1,10 +1,15 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AppError } from '../../contract/errors.ts'
 import { systemClock } from '../clock.ts'
 import { silentLog } from '../log.ts'
 import { type Columns, createColumns } from './columns.ts'
+import { defaultColumnsLimits } from './limits.ts'
+import { createSupervisor } from './supervisor.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'setpoint-columns-'))
 const migrations = join(folder, 'migrations')
@@ -198,6 +203,38 @@ describe('the process that holds the store', () => {
     expect(await count('killed')).toBe(60)
   })
 
+  test('a server ended by kill -9 takes the store with it, and the next one opens the same folder', async () => {
+    const own = join(folder, 'orphan')
+    const place = JSON.stringify({ folder: own, migrations })
+    const program = `
+      import { createColumns } from ${JSON.stringify(new URL('./columns.ts', import.meta.url).href)}
+      const quiet = () => {}
+      const log = { debug: quiet, info: quiet, warn: quiet, error: quiet }
+      const clock = { now: Date.now, after(ms, run) { const timer = setTimeout(run, ms); return () => clearTimeout(timer) } }
+      const columns = await createColumns({ ...${place}, log, clock })
+      await columns.insert('points', [{ name: 'orphan' }], { token: 'orphan' })
+      columns.query('SELECT count() FROM numbers(1000000000003) WHERE sipHash64(number) = 1')
+      process.send((await columns.health()).pid)
+      setInterval(quiet, 1000)`
+    const server = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    const [pid] = (await once(server, 'message')) as [number]
+    server.kill('SIGKILL')
+    const next = await open({ folder: own })
+    expect(await next.query('SELECT count() AS n FROM points')).toEqual([{ n: 1 }])
+    expect((await next.health()).pid).not.toBe(pid)
+    await next.close()
+  })
+
+  test('closing does not wait for a long query', async () => {
+    const own = await open({ folder: join(folder, 'closing') })
+    const long = expect(own.query('SELECT count() FROM numbers(1000000000002) WHERE sipHash64(number) = 1')).rejects.toThrow(AppError)
+    await expect.poll(async () => (await own.query('SELECT count() AS n FROM system.processes'))[0]).toEqual({ n: 2 })
+    await own.close()
+    await long
+  })
+
   test('while it is down, a request fails once its patience is over', async () => {
     const own = await open({ folder: join(folder, 'own'), limits: { waitMs: 1 } })
     process.kill((await own.health()).pid!, 'SIGKILL')
@@ -222,6 +259,27 @@ describe('migrations', () => {
     await refused(/later\.sql needs a name/, 'invalid')
     rmSync(join(migrations, 'later.sql'))
   })
+})
+
+test('a server by its address takes the same statements', async () => {
+  const supervisor = await createSupervisor({
+    folder: join(folder, 'server'),
+    limits: defaultColumnsLimits,
+    clock: systemClock,
+    log: silentLog,
+  })
+  const { url, secret } = await supervisor.address(0)
+  const address = url.replace('http://', `http://setpoint:${secret}@`)
+  const remote = await open({ url: `${address}/setpoint`, folder: '' })
+  for (let i = 0; i < 2; i++) await remote.insert('points', [row('remote')], { token: 'remote' })
+  expect(await remote.query('SELECT name, score FROM points WHERE score < {max:Float64}', { max: 1 })).toEqual([
+    { name: 'remote', score: 0.25 },
+  ])
+  expect(await remote.health()).toMatchObject({ up: true, kind: 'clickhouse' })
+  await expect(remote.query("SELECT * FROM file('/etc/passwd')")).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(open({ url: url.replace('http://', 'http://setpoint:wrong@'), folder: '' })).rejects.toThrow(/secret/)
+  await remote.close()
+  await supervisor.close()
 })
 
 test('a server that is not there is named', async () => {

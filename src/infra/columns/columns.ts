@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { type ClickHouseClient, type ClickHouseSettings, createClient } from '@clickhouse/client'
+import { type ClickHouseClient, type ClickHouseSettings, createClient, drainStream } from '@clickhouse/client'
 import { AppError } from '../../contract/errors.ts'
 import { type Clock, sleep } from '../clock.ts'
 import type { Log } from '../log.ts'
@@ -32,7 +32,7 @@ export type Columns = {
   query<T>(sql: string, params?: Readonly<Record<string, unknown>>, options?: QueryOptions): Promise<T[]>
   /** Inserts rows as JSON; a second insert with the same `token` counts once, whatever happened to the first. */
   insert(table: string, rows: readonly object[], options: { readonly token: string }): Promise<void>
-  /** Inserts a block of columns, about five times cheaper than rows; at most 65,536 rows so that it stays one part per partition. */
+  /** Inserts a block of columns, at about a third of the cost of rows; at most 65,536 rows so that it stays one part per partition. */
   insertBlock(table: string, block: Block, options: { readonly token: string }): Promise<void>
   /** Runs a statement that changes the schema or the data. */
   execute(sql: string): Promise<void>
@@ -53,6 +53,7 @@ export type ColumnsOptions = {
 
 const DATABASE = 'setpoint'
 const RETRY_MS = 50
+const HEALTH_MS = 2_000
 const MAX_BLOCK_ROWS = 65_536
 
 /** Opens the store and applies the migrations. Throws as `createSupervisor` does, or `unavailable` when a server does not answer. */
@@ -137,9 +138,10 @@ async function serverLink(address: string, limits: ColumnsLimits): Promise<Link>
   return { kind: 'clickhouse', client: () => Promise.resolve(client), close: () => client.close() }
 }
 
-function columnsOver(link: Link, limits: ColumnsLimits, clock: Clock): Columns {
-  let guard: Promise<ReadingGuard> | undefined
+type Statements = ReturnType<typeof createStatements>
 
+/** Sends statements over a link: settings, retries, errors. */
+function createStatements(link: Link, limits: ColumnsLimits, clock: Clock) {
   /** Runs `task`; when the store goes away under it and doing it twice is harmless, does it again once the store is back. */
   async function attempt<T>(operation: string, isRepeatable: boolean, task: (client: ClickHouseClient) => Promise<T>): Promise<T> {
     const deadlineMs = clock.now() + limits.waitMs
@@ -159,47 +161,71 @@ function columnsOver(link: Link, limits: ColumnsLimits, clock: Clock): Columns {
     cancel_http_readonly_queries_on_client_close: 1,
   })
 
-  function select<T>(
-    sql: string,
-    params: Readonly<Record<string, unknown>>,
-    { maxMs = limits.queryMs, signal }: QueryOptions,
-  ): Promise<T[]> {
-    return attempt('a query', true, async (client) => {
-      const result = await client.query({
-        query: sql,
-        query_params: { ...params },
-        format: 'JSONEachRow',
-        clickhouse_settings: reading(Math.min(maxMs, limits.queryMs)),
-        ...(signal === undefined ? {} : { abort_signal: signal }),
+  return {
+    attempt,
+    select<T>(sql: string, params: Readonly<Record<string, unknown>>, { maxMs = limits.queryMs, signal }: QueryOptions): Promise<T[]> {
+      return attempt('a query', true, async (client) => {
+        const result = await client.query({
+          query: sql,
+          query_params: { ...params },
+          format: 'JSONEachRow',
+          clickhouse_settings: reading(Math.min(maxMs, limits.queryMs)),
+          ...(signal === undefined ? {} : { abort_signal: signal }),
+        })
+        return result.json<T>()
       })
-      return result.json<T>()
-    })
+    },
+    async version(): Promise<string> {
+      const client = await link.client(0)
+      const result = await client.query({
+        query: 'SELECT version() AS version',
+        format: 'JSONEachRow',
+        clickhouse_settings: reading(HEALTH_MS),
+      })
+      return (await result.json<{ version: string }>())[0]!.version
+    },
   }
+}
 
-  const loadGuard = async () =>
-    createReadingGuard((await select<{ name: string }>('SELECT name FROM system.table_functions', {}, {})).map((row) => row.name))
+/** The guard for reading queries, made once from what the store says it can do. */
+function createGuard(statements: Statements): (sql: string) => Promise<string | undefined> {
+  let guard: Promise<ReadingGuard> | undefined
+  async function load(): Promise<ReadingGuard> {
+    try {
+      const rows = await statements.select<{ name: string }>('SELECT name FROM system.table_functions', {}, {})
+      return createReadingGuard(rows.map((row) => row.name))
+    } catch (thrown) {
+      guard = undefined
+      throw thrown
+    }
+  }
+  return async (sql) => {
+    guard ??= load()
+    return (await guard)(sql)
+  }
+}
 
-  const inserting = (token: string): ClickHouseSettings => ({
-    insert_deduplication_token: token,
-    insert_deduplicate: 1,
-    input_format_parallel_parsing: 0,
-  })
+const inserting = (token: string): ClickHouseSettings => ({
+  insert_deduplication_token: token,
+  insert_deduplicate: 1,
+  input_format_parallel_parsing: 0,
+})
 
+function columnsOver(link: Link, limits: ColumnsLimits, clock: Clock): Columns {
+  const statements = createStatements(link, limits, clock)
+  const guard = createGuard(statements)
   return {
     async query(sql, params = {}, queryOptions = {}) {
-      guard ??= loadGuard().catch((thrown) => {
-        guard = undefined
-        throw thrown
-      })
-      const reason = (await guard)(sql)
+      const reason = await guard(sql)
       if (reason !== undefined) throw new AppError('forbidden', `${reason}: ${sql.slice(0, 80)}`)
       if (queryOptions.signal?.aborted) throw new AppError('cancelled', 'the query was cancelled before it began')
-      return select(sql, params, queryOptions)
+      return statements.select(sql, params, queryOptions)
     },
     async insert(table, rows, { token }) {
       if (rows.length === 0) return
-      await attempt(`an insert into ${table}`, true, (client) =>
-        client.insert({ table, values: rows, format: 'JSONEachRow', clickhouse_settings: inserting(token) }),
+      const settings = inserting(token)
+      await statements.attempt(`an insert into ${table}`, true, (client) =>
+        client.insert({ table, values: rows, format: 'JSONEachRow', clickhouse_settings: settings }),
       )
     },
     async insertBlock(table, block, { token }) {
@@ -207,33 +233,26 @@ function columnsOver(link: Link, limits: ColumnsLimits, clock: Clock): Columns {
       if (block.rows > MAX_BLOCK_ROWS)
         throw new AppError('too_large', `a block holds at most ${MAX_BLOCK_ROWS} rows, not ${block.rows}; split it`)
       const bytes = nativeFrom(block)
-      const names = block.columns.map((column) => column.name).join(', ')
-      await attempt(`an insert into ${table}`, true, async (client) => {
+      const query = `INSERT INTO ${table} (${block.columns.map((column) => column.name).join(', ')}) FORMAT Native`
+      await statements.attempt(`an insert into ${table}`, true, async (client) => {
         const values = Readable.from([bytes], { objectMode: false })
-        const { stream } = await client.exec({
-          query: `INSERT INTO ${table} (${names}) FORMAT Native`,
-          values,
-          clickhouse_settings: inserting(token),
-        })
-        await stream.resume().toArray()
+        const { stream } = await client.exec({ query, values, clickhouse_settings: inserting(token) })
+        await drainStream(stream)
       })
     },
     async execute(sql) {
-      await attempt('a statement', false, (client) => client.command({ query: sql }))
+      await statements.attempt('a statement', false, (client) => client.command({ query: sql }))
     },
     async health() {
-      const restarts = link.supervisor?.restarts() ?? 0
+      const known = { kind: link.kind, restarts: link.supervisor?.restarts() ?? 0 }
       try {
-        const client = await link.client(0)
-        const rows = await (
-          await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow', clickhouse_settings: reading(2_000) })
-        ).json<{ version: string }>()
+        const version = await statements.version()
         const pid = link.supervisor === undefined ? {} : { pid: (await link.supervisor.address(0)).pid }
-        return { up: true, kind: link.kind, restarts, version: rows[0]!.version, ...pid }
+        return { ...known, up: true, version, ...pid }
       } catch (thrown) {
-        return { up: false, kind: link.kind, restarts, problem: failureFrom(thrown, 'a health check').message }
+        return { ...known, up: false, problem: failureFrom(thrown, 'a health check').message }
       }
     },
-    close: () => link.close(),
+    close: link.close,
   }
 }

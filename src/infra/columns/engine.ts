@@ -80,53 +80,22 @@ function engineOver(
   const reading = createPool(readers, limits.waiting, full)
   const writing = createPool(writers, limits.waiting, full)
   const guard = createReadingGuard(tableFunctions)
-  const bound = new WeakMap<Session, ReadonlyMap<string, string>>()
+  const bind = createBinding()
+  const files = join(folder, 'incoming')
   let count = 0
-
-  /** Asks the engine again and again to end a query until it has: a request to kill can come before the query is listed. */
-  function killer(tag: string): () => () => void {
-    return () => {
-      const kill = () => void control.queryAsync(`KILL QUERY WHERE startsWith(query, ${quote(tag)}) ASYNC`).catch(() => undefined)
-      kill()
-      const timer = setInterval(kill, KILL_AGAIN_MS)
-      return () => clearInterval(timer)
-    }
-  }
-
-  async function bind(session: Session, parameters: ReadonlyMap<string, string>): Promise<void> {
-    const cleared = [...(bound.get(session)?.keys() ?? [])].filter((name) => !parameters.has(name)).map((name) => [name, ''] as const)
-    const all = [...parameters, ...cleared]
-    if (all.length === 0) return
-    bound.set(session, parameters)
-    await session.queryAsync(`SET ${all.map(([name, value]) => `${name} = ${quote(value)}`).join(', ')}`)
-  }
-
   return {
     async read(sql, parameters, maxMs, signal) {
       const reason = guard(sql)
       if (reason !== undefined) throw new EngineError(164, `${reason}.`, 'READONLY')
       const allowedMs = maxMs > 0 ? Math.min(maxMs, limits.queryMs) : limits.queryMs
       const deadline = AbortSignal.timeout(allowedMs)
-      const stop = AbortSignal.any([signal, deadline])
       return reading.run(async (session) => {
-        stop.throwIfAborted()
         await bind(session, parameters)
-        const tag = `/*read-${count++}*/`
-        const kill = killer(tag)
-        let settle = () => {}
-        const onStop = () => {
-          settle = kill()
-        }
-        stop.addEventListener('abort', onStop)
-        if (stop.aborted) onStop()
         try {
-          return (await session.queryAsync(tag + sql, { format: 'TabSeparated' })).bytes()
+          return await killable(control, session, `/*read-${count++}*/`, sql, AbortSignal.any([signal, deadline]))
         } catch (thrown) {
           if (deadline.aborted) throw new EngineError(159, `the query ran longer than ${allowedMs} ms.`, 'TIMEOUT_EXCEEDED')
           throw thrown
-        } finally {
-          stop.removeEventListener('abort', onStop)
-          settle()
         }
       })
     },
@@ -136,21 +105,61 @@ function engineOver(
       return result.bytes()
     },
     async insert(statement, body, token) {
-      if (textFormats.has(statement.format)) return void (await writing.run((session) => insertText(session, statement, body, token)))
-      const file = join(folder, 'incoming', `${count++}.${statement.format.toLowerCase()}`)
-      try {
-        await writeFile(file, body)
-        const source = `SELECT * FROM file(${quote(file)}, ${quote(statement.format)})`
-        const settings = token === '' ? '' : ` SETTINGS insert_deduplication_token = ${quote(token)}`
-        await writing.run((session) => session.queryAsync(`INSERT INTO ${statement.table} ${statement.columns}${settings} ${source}`))
-      } finally {
-        await rm(file, { force: true })
-      }
+      const isText = textFormats.has(statement.format)
+      const file = join(files, `${count++}`)
+      await writing.run((session) =>
+        isText ? insertText(session, statement, body, token) : insertFile(session, statement, body, token, file),
+      )
     },
     async close() {
       await Promise.all([reading.idle(), writing.idle()])
       for (const session of [...readers, ...writers, control]) session.close()
     },
+  }
+}
+
+/** Makes a function that sets a session's parameters to these and empties those of the query before. */
+function createBinding(): (session: Session, parameters: ReadonlyMap<string, string>) => Promise<void> {
+  const bound = new WeakMap<Session, ReadonlyMap<string, string>>()
+  return async (session, parameters) => {
+    const cleared = [...(bound.get(session)?.keys() ?? [])].filter((name) => !parameters.has(name)).map((name) => [name, ''] as const)
+    const all = [...parameters, ...cleared]
+    if (all.length === 0) return
+    bound.set(session, parameters)
+    await session.queryAsync(`SET ${all.map(([name, value]) => `${name} = ${quote(value)}`).join(', ')}`)
+  }
+}
+
+/** Runs a query that ends when `stop` aborts. The engine is asked again and again: the first time may be before it lists the query. */
+async function killable(control: Session, session: Session, tag: string, sql: string, stop: AbortSignal): Promise<Uint8Array> {
+  stop.throwIfAborted()
+  // A kill that fails changes nothing: it is asked for again until the query has ended.
+  const kill = () => void control.queryAsync(`KILL QUERY WHERE startsWith(query, ${quote(tag)}) ASYNC`).catch(() => undefined)
+  let timer: NodeJS.Timeout | undefined
+  const onStop = () => {
+    kill()
+    timer = setInterval(kill, KILL_AGAIN_MS)
+  }
+  stop.addEventListener('abort', onStop)
+  try {
+    return (await session.queryAsync(tag + sql, { format: 'TabSeparated' })).bytes()
+  } finally {
+    stop.removeEventListener('abort', onStop)
+    clearInterval(timer)
+    // A session keeps a query that was killed, and lists it as running, until its next one.
+    if (stop.aborted) await session.queryAsync('SELECT 1')
+  }
+}
+
+async function insertFile(session: Session, statement: InsertStatement, body: Uint8Array, token: string, file: string): Promise<void> {
+  const settings = token === '' ? '' : `SETTINGS insert_deduplication_token = ${quote(token)}`
+  try {
+    await writeFile(file, body)
+    await session.queryAsync(
+      `INSERT INTO ${statement.table} ${statement.columns} ${settings} SELECT * FROM file(${quote(file)}, ${quote(statement.format)})`,
+    )
+  } finally {
+    await rm(file, { force: true })
   }
 }
 

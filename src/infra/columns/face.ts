@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setPriority } from 'node:os'
+import { constants, getPriority, setPriority } from 'node:os'
 import { type Engine, openEngine } from './engine.ts'
 import { createFace } from './face-http.ts'
 import type { ColumnsLimits } from './limits.ts'
@@ -12,8 +12,11 @@ export type FaceOrder =
 /** What the child answers: the port it serves, or why it cannot. */
 export type FaceReport = { readonly port: number } | { readonly refused: 'platform' | 'broken'; readonly message: string }
 
-/** Serving comes first when the two want the same core. */
-const NICENESS = 5
+/** Reports can wait, requests cannot: serving comes first when the two want the same core. */
+const PRIORITY = constants.priority.PRIORITY_BELOW_NORMAL
+
+/** How long a query may go on after the store was told to close. */
+const CLOSE_GRACE_MS = 500
 
 /** Ends this process at once. `process.exit` would wait for ever for a running query; what was acknowledged is on disk. */
 function die(): void {
@@ -52,11 +55,14 @@ function serve(): void {
   process.on('message', async (order: FaceOrder) => {
     if ('close' in order) {
       opened?.server.close()
+      // A query whose client is gone is killed, so that closing does not wait for a long report; writes are waited for.
+      setTimeout(() => opened?.server.closeAllConnections(), CLOSE_GRACE_MS)
       await opened?.engine.close()
       return die()
     }
     try {
-      setPriority(NICENESS)
+      // Before the engine starts its threads, which inherit it. Only root may go back to a higher priority.
+      if (getPriority() < PRIORITY) setPriority(PRIORITY)
       opened = await open(order.open)
       report({ port: (opened.server.address() as AddressInfo).port })
     } catch (thrown) {

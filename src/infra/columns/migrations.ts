@@ -9,7 +9,7 @@ import type { Columns } from './columns.ts'
 type Migration = { readonly name: string; readonly digest: string; readonly statements: readonly string[] }
 
 /** The statements of a migration file: each ends with a semicolon at the end of a line; lines that start with `--` are comments. */
-export function statementsFrom(text: string): string[] {
+function statementsFrom(text: string): string[] {
   const code = text
     .split('\n')
     .filter((line) => !line.trimStart().startsWith('--'))

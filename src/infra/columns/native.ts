@@ -1,5 +1,5 @@
 /** One column of a block. Numbers travel as typed arrays, arrays of numbers flat with the end of each row. */
-export type BlockColumn =
+type BlockColumn =
   | { readonly name: string; readonly type: 'String'; readonly values: readonly string[] }
   | { readonly name: string; readonly type: 'UInt8' | 'UInt16' | 'UInt32' | 'UInt64' | 'Float32' | 'Float64'; readonly values: NumberArray }
   /** Days since the Unix epoch. */

@@ -9,7 +9,7 @@ import type { Log } from '../log.ts'
 import type { FaceOrder, FaceReport } from './face.ts'
 import { type ColumnsLimits, engineThreads } from './limits.ts'
 
-export type Address = { readonly url: string; readonly secret: string; readonly pid: number }
+type Address = { readonly url: string; readonly secret: string; readonly pid: number }
 
 export type Supervisor = {
   /** Where the child listens. Waits for a restart under way; throws `unavailable` after `waitMs`. */

@@ -21,6 +21,7 @@ export function bind<C extends Contract>(contract: C, verbs: Verbs<C>, options: 
     method: endpoint.method,
     path: endpoint.path,
     scope: endpoint.scope,
+    endless: endpoint.returns === 'events',
     handle: (exchange) => answer(endpoint, verbs[name as keyof C] as unknown as Verb, exchange, options),
   }))
 }
@@ -52,11 +53,16 @@ async function fieldsOf(endpoint: Endpoint, exchange: Exchange, options: BindOpt
 
 async function* limited(source: AsyncIterable<Uint8Array>, limitBytes: number): AsyncIterable<Uint8Array> {
   let sizeBytes = 0
-  for await (const chunk of source) {
-    sizeBytes += chunk.length
-    if (sizeBytes > limitBytes)
-      throw new AppError('too_large', `the upload is larger than the limit of ${limitBytes} bytes`, { limitBytes })
-    yield chunk
+  try {
+    for await (const chunk of source) {
+      sizeBytes += chunk.length
+      if (sizeBytes > limitBytes)
+        throw new AppError('too_large', `the upload is larger than the limit of ${limitBytes} bytes`, { limitBytes })
+      yield chunk
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    throw new AppError('cancelled', 'the upload was cut off before it was complete', {}, error)
   }
 }
 

@@ -16,6 +16,8 @@ export type Route = {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly scope: Scope
+  /** Its replies are streams without an end of their own; they are ended when the server stops. */
+  readonly endless?: boolean
   readonly handle: (exchange: Exchange) => Promise<void> | void
   /** Writes an error in the protocol’s own envelope; ours when absent. */
   readonly fail?: (error: AppError, exchange: Pick<Exchange, 'response'> & { readonly requestId: string }) => void

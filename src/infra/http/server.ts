@@ -31,7 +31,8 @@ const KEEP_ALIVE_MS = 75_000
 export function createHttp(options: HttpOptions): Http {
   const router = createRouter({ maxParamLength: 500, ignoreTrailingSlash: true })
   for (const route of options.routes) router.on(route.method as HTTPMethod, route.path, noop, { route })
-  const answer = createAnswer(options, (method, url) => {
+  const endless = new Set<ServerResponse>()
+  const answer = createAnswer(options, endless, (method, url) => {
     const found = router.find(method as HTTPMethod, url)
     return found ? { route: (found.store as { route: Route }).route, params: found.params } : null
   })
@@ -42,7 +43,11 @@ export function createHttp(options: HttpOptions): Http {
   return {
     server,
     listen: (host, port) => listen(server, host, port),
-    close: (graceMs) => close(server, graceMs),
+    async close(graceMs) {
+      const closed = close(server, graceMs)
+      for (const response of endless) response.end()
+      await closed
+    },
   }
 }
 
@@ -50,7 +55,7 @@ function noop(): void {}
 
 type Find = (method: string, url: string) => { route: Route; params: Record<string, string | undefined> } | null
 
-function createAnswer(options: HttpOptions, find: Find) {
+function createAnswer(options: HttpOptions, endless: Set<ServerResponse>, find: Find) {
   // One id of this process and a count: as unique as an id for each request, at a fraction of its cost.
   const prefix = options.ids('req')
   let requests = 0
@@ -73,6 +78,10 @@ function createAnswer(options: HttpOptions, find: Find) {
     async function run() {
       const found = options.authenticate(credentialsFrom(request, response, requestId), route.scope)
       const caller = found instanceof Promise ? await found : found
+      if (route.endless) {
+        endless.add(response)
+        response.once('close', () => endless.delete(response))
+      }
       await route.handle({ request, response, params, search: query < 0 ? '' : url.slice(query + 1), caller })
     }
 

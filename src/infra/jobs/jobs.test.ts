@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
+import { createManualClock } from '../../../test/manual-clock.ts'
 import type { AppError } from '../../contract/errors.ts'
 import { createIds } from '../ids.ts'
 import { silentLog } from '../log.ts'
 import { eachSql } from '../sql/for-tests.ts'
 import type { Sql } from '../sql/index.ts'
 import { createJobs, type Job, type JobContext, type Jobs } from './index.ts'
-import { createManualClock } from '../../../test/manual-clock.ts'
 
 const MINUTE_MS = 60_000
 const project = 'p'

@@ -21,7 +21,7 @@ export type OpenSql = () => Promise<Sql>
 
 /**
  * Declares a suite once per store: on SQLite in memory always, and on PostgreSQL when vitest runs with
- * `--config test/services/postgres-nats.config.ts`. There every store has a schema of its own, dropped afterwards.
+ * `--config test/services/vitest.config.ts`. There every store has a schema of its own, dropped afterwards.
  */
 export function eachSql(
   run: (name: 'sqlite' | 'postgresql', open: OpenSql) => void,

@@ -3,7 +3,6 @@ import { AppError, messageFrom } from '../../contract/errors.ts'
 import { type Clock, sleep, systemClock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import { applyMigrations, type Migration, readMigrations } from './migrations.ts'
-import { openPostgres } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 import type { Db, Dialect, Store } from './store.ts'
 
@@ -73,7 +72,10 @@ export async function createSql(options: SqlOptions): Promise<Sql> {
   // One transaction tells one channel once, however often it is asked to.
   const told = new WeakMap<Tx, Set<string>>()
   const deps = { log, clock, limitMs, random, assertUsable, heard: notices.emit, missed: notices.emitAll }
-  const store = await (options.url === undefined ? openSqlite(options.file, deps) : openPostgres(options.url, deps))
+  // The client of PostgreSQL is loaded only where it is used.
+  const store = await (options.url === undefined
+    ? openSqlite(options.file, deps)
+    : (await import('./postgres.ts')).openPostgres(options.url, deps))
   try {
     await migrate(store, migrations, { log, clock })
   } catch (thrown) {

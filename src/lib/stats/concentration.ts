@@ -29,10 +29,13 @@ export type Concentration = {
   readonly rowShare: number
 }
 
+const ENOUGH = 0.9
+
 /**
  * How far a shift is the work of a few. Groups (actors, sources) are ranked by their number of rows; the rows of the
- * first `most` are taken out, and the distances of the shifted features from the profile are compared with and without
- * them, each less the distance that a sample of that size shows by chance.
+ * first are taken out, and the distances of the shifted features from the profile are compared with and without them,
+ * each less the distance that a sample of that size shows by chance. Of the first 1, 2, 4, … up to `most` groups the
+ * smallest number is named that explains nine tenths of what `most` would.
  */
 export function concentrationOf(input: {
   features: readonly { profile: FeatureProfile; values: readonly number[] }[]
@@ -42,17 +45,32 @@ export function concentrationOf(input: {
   const counts = new Map<string, number>()
   for (const group of input.groups) counts.set(group, (counts.get(group) ?? 0) + 1)
   const ranked = [...counts].filter(([group]) => group !== '').sort((a, b) => b[1] - a[1])
-  const suspects = new Set(ranked.slice(0, input.most).map(([group]) => group))
-  const rest = input.groups.flatMap((group, row) => (suspects.has(group) ? [] : [row]))
-  const rowShare = input.groups.length === 0 ? 0 : 1 - rest.length / input.groups.length
-  let all = 0
-  let without = 0
-  for (const { profile, values } of input.features) {
-    all += Math.max(0, distanceFrom(profile, values) - chanceDistance(profile, values.length))
-    const kept = rest.map((row) => values[row]!)
-    without += Math.max(0, distanceFrom(profile, kept) - chanceDistance(profile, kept.length))
+  const names = ranked.slice(0, input.most).map(([group]) => group)
+  const all = shiftOf(input.features, undefined)
+  const explainedBy = (count: number) => {
+    const kept = input.groups.flatMap((group, row) => (names.indexOf(group) >= 0 && names.indexOf(group) < count ? [] : [row]))
+    return { explained: all === 0 ? 0 : Math.max(0, Math.min(1, 1 - shiftOf(input.features, kept) / all)), kept: kept.length }
   }
-  return { explained: all === 0 ? 0 : Math.max(0, Math.min(1, 1 - without / all)), groups: [...suspects], rowShare }
+  const whole = explainedBy(names.length)
+  let count = Math.min(1, names.length)
+  let part = explainedBy(count)
+  while (count < names.length && part.explained < ENOUGH * whole.explained) {
+    count = Math.min(names.length, count * 2)
+    part = explainedBy(count)
+  }
+  return {
+    explained: part.explained,
+    groups: names.slice(0, count),
+    rowShare: input.groups.length === 0 ? 0 : 1 - part.kept / input.groups.length,
+  }
+}
+
+/** Sum of the features’ distances from their profiles, over all rows or those kept, less what chance alone shows. */
+function shiftOf(features: readonly { profile: FeatureProfile; values: readonly number[] }[], kept: readonly number[] | undefined): number {
+  return features.reduce((sum, { profile, values }) => {
+    const own = kept ? kept.map((row) => values[row]!) : values
+    return sum + Math.max(0, distanceFrom(profile, own) - chanceDistance(profile, own.length))
+  }, 0)
 }
 
 /** Expected total variation distance of `rows` rows drawn from the profile itself: half the sum of E|p̂ − p| ≈ √(2p(1−p)/(πn)). */

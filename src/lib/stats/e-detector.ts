@@ -80,10 +80,7 @@ export function createDetector(options: DetectorOptions, state?: DetectorState):
     return { name: feature.name, firstBet, regions: own }
   })
   const detector: Detector = { profile, threshold: falseAlarmEveryRows / (1 - referenceError), bank: createBank(bets), streams, rows: 0 }
-  if (state) {
-    capitalFromText(detector.bank.capital, state.capital)
-    detector.rows = state.rows
-  }
+  if (state) restoreDetector(detector, state)
   return detector
 }
 
@@ -157,6 +154,12 @@ function readingFrom(detector: Detector, evidence: readonly number[]): DetectorR
 export function resetDetector(detector: Detector): void {
   detector.bank.capital.fill(0)
   detector.rows = 0
+}
+
+/** Puts a detector back to a state it, or another of the same profile, had. Throws RangeError for a state of another profile. */
+export function restoreDetector(detector: Detector, state: DetectorState): void {
+  capitalFromText(detector.bank.capital, state.capital)
+  detector.rows = state.rows
 }
 
 export function detectorState(detector: Detector): DetectorState {

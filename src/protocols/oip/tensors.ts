@@ -28,7 +28,11 @@ export function rowsFromRequest(body: unknown, features: number): Rows {
     throw new AppError('invalid', `input ${input.name}: datatype ${input.datatype} is not taken; use one of ${[...FLOATS].join(', ')}`)
   const count = rowCount(input.name, input.shape, features)
   // Memory follows what was sent, never what was claimed.
-  if (count * features > input.data.length * Math.max(features, 1)) throw new AppError('invalid', `input ${input.name}: shape [${input.shape.join(', ')}] needs ${count * features} values; at most ${input.data.length * features} can be in the data`)
+  if (count * features > input.data.length * Math.max(features, 1))
+    throw new AppError(
+      'invalid',
+      `input ${input.name}: shape [${input.shape.join(', ')}] needs ${count * features} values; at most ${input.data.length * features} can be in the data`,
+    )
   const values = new Float32Array(count * features)
   const filled = fill(values, 0, input.data, input.name)
   if (filled !== values.length)

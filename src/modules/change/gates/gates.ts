@@ -23,7 +23,8 @@ import { checkNewest, checkSlice, type Pair } from './checks.ts'
 export type Gates = Verbs<typeof gates>
 
 export const verdictsTable = { table: 'gate_verdicts', key: ['id'] } as const
-const MOST_ROWS = 200_000
+/** The newest labelled rows looked at: enough for any difference that matters, little enough not to hold up requests. */
+const MOST_ROWS = 10_000
 
 type Deps = {
   sql: Sql
@@ -168,17 +169,21 @@ export function createGates(deps: Deps): Gates {
   }
 }
 
-/** One failed check refuses; short of that, one check without enough data leaves the verdict open. */
+/**
+ * One failed check refuses. Short of that, a newest window without enough rows leaves the verdict open: more are coming.
+ * A frozen slice that is too small says nothing, will never say more, and is named in the reason.
+ */
 function conclude(checks: readonly GateCheck[]): Pick<GateVerdict, 'verdict' | 'reason'> {
   const failed = checks.filter((check) => check.outcome === 'fail')
-  const open = checks.filter((check) => check.outcome === 'insufficient_data')
+  const newest = checks[0]!
   if (failed.length > 0) return { verdict: 'refuse', reason: failed.map(describeCheck).join('; ') }
-  if (open.length > 0)
-    return { verdict: 'insufficient_data', reason: open.map((check) => `${check.name}: only ${check.rows} labelled rows`).join('; ') }
+  if (newest.outcome === 'insufficient_data')
+    return { verdict: 'insufficient_data', reason: `${newest.name}: only ${newest.rows} labelled rows` }
   return { verdict: 'pass', reason: checks.map(describeCheck).join('; ') }
 }
 
 function describeCheck(check: GateCheck): string {
+  if (check.outcome === 'insufficient_data') return `${check.name}: nothing can be said on ${check.rows} rows`
   const number = (value: number | null) => (value === null ? 'unknown' : value.toFixed(4))
   return `${check.name}: ${check.metric} ${number(check.challenger)} against ${number(check.champion)} on ${check.rows} rows; ${check.required}`
 }

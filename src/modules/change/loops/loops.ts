@@ -152,7 +152,7 @@ export function createLoops(deps: {
     })
   }
 
-  return {
+  const verbs: Loops = {
     async begin(project, loop, spec, cause, key) {
       return await sql.transaction(async (tx) => {
         if (await records.findByKey(tx, project, key)) return undefined
@@ -209,7 +209,7 @@ export function createLoops(deps: {
     async startRun({ loop, reason }, caller) {
       const { spec } = await documents.need('Loop', caller.project, loop)
       const cause: Cause = { kind: 'manual', detection: null, at: clock.now(), summary: `started by ${caller.id}: ${reason}` }
-      const run = await this.begin(caller.project, loop, spec, cause, ids('manual'))
+      const run = await verbs.begin(caller.project, loop, spec, cause, ids('manual'))
       if (!run) throw new AppError('conflict', `a run of deployment ${spec.deployment} is under way; see "setpoint loops list-runs"`)
       if (run.outcome === 'refused') throw new AppError('conflict', run.reason!)
       return shownRun(run)
@@ -255,6 +255,7 @@ export function createLoops(deps: {
       })
     },
   }
+  return verbs
 }
 
 /** The run after a step’s result: the step closed or still running, the next one opened. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { AppError } from '../../../contract/errors.ts'
 
@@ -44,7 +45,11 @@ export function runCommand(given: Command): Promise<CommandEnd> {
       given.signal.removeEventListener('abort', onAbort)
       fs.rmSync(given.pidFile, { force: true })
     }
-    child.on('spawn', () => notePid(given.pidFile, child))
+    child.on('spawn', () => {
+      notePid(given.pidFile, child)
+      // Training can wait; requests cannot.
+      os.setPriority(child.pid!, os.constants.priority.PRIORITY_BELOW_NORMAL)
+    })
     child.on('error', (error) => {
       done()
       reject(

@@ -5,6 +5,8 @@ import type { LabelledMatrix } from '../../../infra/labelled-rows.ts'
 import { numericCsvHeader, numericCsvLine } from '../../../lib/numeric-csv.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
 
+const PIECE_CHARACTERS = 262_144
+
 type Wanted = {
   readonly project: string
   readonly deployment: string
@@ -46,16 +48,14 @@ export async function takeSnapshot(deps: { telemetry: Telemetry; blobs: Blobs },
       ? rows.length
       : await deps.telemetry.countLabelled({ project, deployment, fromMs: rows[0]?.atMs ?? fromMs, toMs })
 
-  async function* csv() {
-    yield Buffer.from(numericCsvHeader([...features, 'label', 'current']))
+  function* lines() {
+    yield numericCsvHeader([...features, 'label', 'current'])
     for (let row = 0; row < (reference?.rows ?? 0); row++) {
-      yield Buffer.from(
-        numericCsvLine([...reference!.values.subarray(row * features.length, (row + 1) * features.length), reference!.labels[row]!, 0]),
-      )
+      yield numericCsvLine([...reference!.values.subarray(row * features.length, (row + 1) * features.length), reference!.labels[row]!, 0])
     }
-    for (const { line } of taught) yield Buffer.from(line)
+    for (const { line } of taught) yield line
   }
-  const { digest } = await deps.blobs.put(csv())
+  const { digest } = await deps.blobs.put(pieces(lines()))
   const facts = {
     digest,
     rows: taught.length,
@@ -66,4 +66,16 @@ export async function takeSnapshot(deps: { telemetry: Telemetry; blobs: Blobs },
     toMs: taught.at(-1)?.atMs ?? toMs,
   }
   return { facts, heldOutFromMs }
+}
+
+/** Lines in pieces of about 256 KiB: each piece costs a turn of the event loop. */
+async function* pieces(lines: Iterable<string>): AsyncIterable<Uint8Array> {
+  let text = ''
+  for (const line of lines) {
+    text += line
+    if (text.length < PIECE_CHARACTERS) continue
+    yield Buffer.from(text)
+    text = ''
+  }
+  yield Buffer.from(text)
 }

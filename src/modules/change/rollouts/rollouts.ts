@@ -127,17 +127,17 @@ export function createRollouts(deps: Deps): Rollouts {
     if (verdict === 'harm')
       return {
         state: 'rolled_back',
-        verdict: `harmful in ${rollout.state}: error ${points(shown?.difference)} higher than the champion’s, on ${shown!.rows} rows (e-value ${shown!.evidenceHarm.toFixed(1)})`,
+        verdict: `harmful in ${rollout.state}: error ${points(shown?.difference)} higher than the champion’s, on ${shown!.rows} rows (e-value ${eValue(shown!.evidenceHarm)})`,
       }
     if (verdict === 'pass') {
-      const proof = `error differs by ${points(shown?.difference)} from the champion’s, on ${shown!.rows} paired rows (e-value ${shown!.evidenceNotWorse.toFixed(1)}, needed ${shown!.threshold})`
+      const proof = `error differs by ${points(shown?.difference)} from the champion’s, on ${shown!.rows} paired rows (e-value ${eValue(shown!.evidenceNotWorse)}, needed ${shown!.threshold})`
       if (rollout.state === 'shadow') return { state: 'canary', verdict: `not worse in shadow: ${proof}` }
       return { state: rollout.plan.promotion === 'by_hand' ? 'won' : 'promoted', verdict: `not worse in canary: ${proof}` }
     }
     if (clock.now() - rollout.stageStartedAt > stage.maxSeconds * 1_000)
       return {
         state: 'rolled_back',
-        verdict: `no verdict in ${rollout.state} within ${stage.maxSeconds} s: ${shown?.rows ?? 0} paired labelled rows, e-value ${shown?.evidenceNotWorse.toFixed(1) ?? 'none'} of ${(1 / stage.alpha).toFixed(0)}`,
+        verdict: `no verdict in ${rollout.state} within ${stage.maxSeconds} s: ${shown?.rows ?? 0} paired labelled rows, e-value ${shown ? eValue(shown.evidenceNotWorse) : 'none'} of ${(1 / stage.alpha).toFixed(0)}`,
       }
     return null
   }
@@ -331,6 +331,7 @@ function shownRollout({ threshold: _threshold, ...rollout }: Kept): Rollout {
   return rollout
 }
 
+const eValue = (value: number) => (value < 1e6 ? value.toFixed(1) : value.toExponential(1))
 const points = (difference: number | null | undefined) => (difference == null ? 'unknown' : `${(difference * 100).toFixed(2)} points`)
 
 function missing(project: string, id: string): AppError {

@@ -164,10 +164,12 @@ function isWorse(errors: number, { labelled, baselineErrors, baselineRows, toler
 }
 
 function concentration({ profile, moved, rows }: Observed, limits: Limits) {
-  const chosen = moved.length > 0 ? moved : profile.features.map((feature) => feature.name)
-  const features = profile.features.flatMap((feature, i) =>
-    chosen.includes(feature.name) ? [{ profile: feature, values: rows.map((row) => row.features[i] ?? row.score) }] : [],
-  )
+  // A detection on the labelled error names no feature; then all of them are looked at.
+  const named = profile.features.filter((feature) => moved.includes(feature.name))
+  const features = (named.length > 0 ? named : profile.features).map((feature) => {
+    const column = profile.features.indexOf(feature)
+    return { profile: feature, values: rows.map((row) => row.features[column] ?? row.score) }
+  })
   const actors = rows.map((row) => row.actor)
   const known = new Set(actors.filter((actor) => actor !== '')).size
   return concentrationOf({ features, groups: actors, most: Math.max(1, Math.floor(known * limits.maxActorShare)) })

@@ -8,7 +8,7 @@ type Link = { readonly n: number; readonly hash: string }
  */
 export type Anchor = { note(link: Link): void; read(): Promise<Link | null>; settle(): Promise<void> }
 
-/** Notes are written one at a time, the newest wins; a crash may leave the file a few links behind, never ahead. */
+/** A file for each process: the link it wrote last must be in the chain, whoever else writes. Notes are written one at a time, the newest wins; a crash may leave the file a few links behind, never ahead. */
 export function createFileAnchor(file: string, onError: (error: unknown) => void): Anchor {
   let pending: Link | null = null
   let writing: Promise<void> | null = null
@@ -42,6 +42,3 @@ export function createFileAnchor(file: string, onError: (error: unknown) => void
     },
   }
 }
-
-/** For several machines on one database, where no one file can speak for all: the head noted elsewhere is the anchor. */
-export const noAnchor: Anchor = { note() {}, read: async () => null, settle: async () => {} }

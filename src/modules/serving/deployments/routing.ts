@@ -1,4 +1,5 @@
 import { messageFrom } from '../../../contract/errors.ts'
+import type { Clock } from '../../../infra/clock.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
@@ -18,13 +19,13 @@ export type Routing = {
   refreshModel(project: string, model: string): Promise<void>
 }
 
-type Deps = { sql: Sql; documents: Documents; registry: Registry; runtimes: Runtimes; log: Log }
+type Deps = { sql: Sql; documents: Documents; registry: Registry; runtimes: Runtimes; clock: Clock; log: Log }
 
 /** How long a replaced model is kept for the requests that still use it. */
 const DRAIN_MS = 30_000
 
 export function createRouting(deps: Deps): Routing {
-  const { documents, runtimes, log } = deps
+  const { documents, runtimes, clock, log } = deps
   const table = new Map<string, Entry>()
   const turns = new Map<string, Promise<void>>()
   const keyOf = (project: string, name: string) => `${project}/${name}`
@@ -53,11 +54,10 @@ export function createRouting(deps: Deps): Routing {
   }
 
   function release(live: Live) {
-    const timer = setTimeout(() => {
+    clock.after(DRAIN_MS, () => {
       for (const loaded of [live.champion, live.challenger])
         loaded?.scorer.release().catch((error) => log.error('serving.release_failed', { error }))
-    }, DRAIN_MS)
-    timer.unref()
+    })
   }
 
   return {

@@ -44,8 +44,8 @@ export function createRuntimes(deps: { blobs: Blobs }): Runtimes {
       entry.users += 1
       const release = async () => {
         entry.users -= 1
-        if (entry.users > 0) return
-        if (held.get(digest) === entry) held.delete(digest)
+        if (entry.users > 0 || held.get(digest) !== entry) return
+        held.delete(digest)
         await (await entry.scorer).release()
       }
       try {

@@ -16,7 +16,7 @@ import type { Registry } from '../../models/registry/index.ts'
 import type { LabelledPair } from '../labels/index.ts'
 import type { Segment } from '../telemetry/index.ts'
 import * as store from './store.ts'
-import { budgetRows, type Crossing, freshSignal, type Watched, watchErrors, watchFeatures } from './watching.ts'
+import { budgetRows, type Crossing, createDetectors, freshSignal, type Watched, watchErrors, watchFeatures } from './watching.ts'
 
 export type Drift = Verbs<typeof drift> & {
   /** Freezes the reference of a version from labelled rows and the scores the version gives them. Once only: a second call changes nothing. */
@@ -63,6 +63,7 @@ export function createDrift(deps: Deps): Drift {
     (detection) => ({ deployment: detection.deployment, state: detection.signal, at: detection.storedAt }),
     sql.dialect,
   )
+  const detectors = createDetectors()
   const lockRows = sql.dialect === 'postgresql'
 
   /** What a monitor watches: its deployment’s champion. */
@@ -257,7 +258,7 @@ export function createDrift(deps: Deps): Drift {
           (batch) => batch.project === document.project && batch.deployment === document.spec.deployment,
         )
         if (batches.length > 0)
-          await watch(document, segment.id, 'features', ({ monitor, reference }) => watchFeatures(monitor, reference, batches))
+          await watch(document, segment.id, 'features', ({ monitor, reference }) => watchFeatures(detectors, monitor, reference, batches))
       }
     },
     async consumePairs(segmentId, pairs) {

@@ -1,5 +1,13 @@
 import type { FalseAlarmBudget } from '../../../contract/drift.ts'
-import { advanceDetector, createDetector, detectorState, resetDetector } from '../../../lib/stats/e-detector.ts'
+import {
+  advanceDetector,
+  createDetector,
+  type Detector,
+  type DetectorState,
+  detectorState,
+  resetDetector,
+  restoreDetector,
+} from '../../../lib/stats/e-detector.ts'
 import { advanceErrorDetector, createErrorDetector, errorDetectorState, resetErrorDetector } from '../../../lib/stats/error-detector.ts'
 import { createSketch, observe, resetSketch } from '../../../lib/stats/sketch.ts'
 import type { PredictionBatch } from '../telemetry/index.ts'
@@ -9,6 +17,7 @@ import type { Shown, SignalState, StoredMonitor, StoredProfile } from './store.t
 const BLOCK_ROWS = 64
 /** Both signals share the budget, so each gets half: twice the rows. */
 const SIGNALS = 2
+const MOST_DETECTORS = 100
 
 export const nothingShown: Shown = { rows: 0, evidence: 0, threshold: 0, streams: [] }
 export const freshSignal = { detector: null, crossings: 0, detection: null, shown: nothingShown } as const
@@ -22,20 +31,36 @@ export function budgetRows(budget: FalseAlarmBudget): number {
 export type Crossing = { readonly atMs: number; readonly shown: Shown }
 export type Watched<S> = { readonly signal: SignalState<S>; readonly crossings: readonly Crossing[] }
 
+/** The detector of a reference and a budget, in the state given. Making one costs much more than using it, so at most 100 are kept. */
+export type Detectors = (reference: StoredProfile, spec: StoredMonitor['spec'], state: DetectorState | null) => Detector
+
+export function createDetectors(): Detectors {
+  const kept = new Map<string, Detector>()
+  return ({ profile, digest }, { falseAlarmBudget, tolerance }, state) => {
+    const falseAlarmEveryRows = budgetRows(falseAlarmBudget) * SIGNALS
+    const key = `${digest}/${falseAlarmEveryRows}/${tolerance.features}`
+    const detector = kept.get(key) ?? createDetector({ profile, falseAlarmEveryRows, tolerance: tolerance.features })
+    kept.delete(key)
+    kept.set(key, detector)
+    if (kept.size > MOST_DETECTORS) kept.delete(kept.keys().next().value!)
+    if (state) restoreDetector(detector, state)
+    else resetDetector(detector)
+    return detector
+  }
+}
+
 /**
  * Takes the rows of a batch, in blocks, into the feature detector. After a crossing the detector starts from nothing, so
  * that a second crossing is evidence from new rows only.
  */
 export function watchFeatures(
+  detectors: Detectors,
   monitor: StoredMonitor,
   reference: StoredProfile,
   batches: readonly PredictionBatch[],
 ): Watched<NonNullable<StoredMonitor['features']['detector']>> {
   const { profile } = reference
-  const detector = createDetector(
-    { profile, falseAlarmEveryRows: budgetRows(monitor.spec.falseAlarmBudget) * SIGNALS, tolerance: monitor.spec.tolerance.features },
-    monitor.features.detector ?? undefined,
-  )
+  const detector = detectors(reference, monitor.spec, monitor.features.detector)
   const sketch = createSketch(profile)
   const width = profile.features.length
   const row = new Float32Array(width)

@@ -19,7 +19,7 @@ export type QualityCounts = {
   readonly false_positives: number
   readonly false_negatives: number
 }
-export type ConfusionRow = { readonly label: number; readonly predicted: number; readonly count: number }
+type ConfusionRow = { readonly label: number; readonly predicted: number; readonly count: number }
 export type SourceCounts = {
   readonly source: string
   readonly labels: number
@@ -29,7 +29,7 @@ export type SourceCounts = {
   readonly shared: number
   readonly disputed: number
 }
-export type LabelWindow = { readonly project: string; readonly deployment: string; readonly fromMs: number; readonly toMs: number }
+type LabelWindow = { readonly project: string; readonly deployment: string; readonly fromMs: number; readonly toMs: number }
 export type LabelStore = ReturnType<typeof createLabelStore>
 
 const DAY_MS = 86_400_000

@@ -3,7 +3,7 @@ import type { Role } from './segment.ts'
 import { newestLabels, type Window } from './store.ts'
 
 /** What to leave out: predictions made in a stretch of time, of these actors, sources and label sources only when named. */
-export type Quarantine = {
+type Quarantine = {
   readonly fromMs: number
   readonly toMs: number
   readonly actors?: readonly string[]
@@ -71,7 +71,7 @@ export async function countLabelled(
   const quarantine = quarantineSql(excluding)
   const [row] = await columns.query<{ rows: number }>(
     `SELECT count() AS rows FROM (SELECT record_id, at, actor, source FROM inference_records WHERE ${rangeSql('oldest', false)}) AS p
-     INNER JOIN (${newestLabels(`record_id IN (SELECT record_id FROM inference_records WHERE ${rangeSql('oldest', false)})`)}) AS l ON p.record_id = l.record_id
+     INNER JOIN (${newestLabels(`cityHash64(record_id) IN (SELECT cityHash64(record_id) FROM inference_records WHERE ${rangeSql('oldest', false)})`)}) AS l ON p.record_id = l.record_id
      WHERE ${quarantine.sql}`,
     { ...window, ...quarantine.params },
   )

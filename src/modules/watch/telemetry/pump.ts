@@ -25,7 +25,7 @@ export type Pump = {
   health(): PumpHealth
 }
 
-export const PASS_EVERY_MS = 250
+const PASS_EVERY_MS = 250
 const LONGEST_PAUSE_MS = 30_000
 const CONSUMER_TRIES = 10
 

@@ -30,7 +30,7 @@ export type TrafficRow = {
   readonly requests: number
   readonly latency: readonly [number, number, number]
 }
-export type SeriesRow = {
+type SeriesRow = {
   readonly at_ms: number
   readonly requests: number
   readonly latency: readonly [number, number, number]
