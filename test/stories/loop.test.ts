@@ -159,6 +159,23 @@ test('a real change is detected, confirmed, retrained, proven, canaried and prom
   expect(await world.admin.call(deployments.getDeployment, { deployment: 'churn' })).toMatchObject({ route: { championVersion: 1 } })
 })
 
+test('what was right once and is right again comes back as the former champion', async () => {
+  const always = `const c = createClient({ url: process.env.SETPOINT_URL, token: process.env.SETPOINT_TOKEN })
+const snapshot = fs.readFileSync(process.env.SETPOINT_DATASET, 'utf8').trim().split('\\n').slice(1).map((line) => line.split(',').map(Number))
+await registerModel(c, 'churn', modelWithCut(0.3), { rows: snapshot.filter((row) => row[3] === 1).map(([a, b, label]) => ({ a, b, label })), training: process.env.SETPOINT_TRAINING })
+process.exit(0)`
+  await declare({ cooldownSeconds: 1 }, writeTrainer(always))
+  await traffic(rowsOf(world.random, 400))
+  expect(await until('ended', moved)).toMatchObject({ outcome: 'promoted', challenger: 2 })
+  const back = () => traffic(rowsOf(world.random, 400, 0.5))
+  await back()
+  const runs = async () => (await world.admin.call(loops.listRuns, {})).filter((run) => run.training !== null)
+  for (let i = 0; i < 40 && ((await runs()).length < 2 || (await runs())[0]!.state !== 'ended'); i++) await back()
+  const [run] = await runs()
+  expect(run).toMatchObject({ outcome: 'promoted', challenger: 1 })
+  expect(run!.steps.find((step) => step.name === 'gate')!.summary).toMatch(/version 1, a former champion, is the best again/)
+})
+
 test('poisoned labels are quarantined by their source and teach nothing', async () => {
   await declare()
   await traffic(rowsOf(world.random, 400))

@@ -18,6 +18,8 @@ import { addPairs, type ScoredPair, type StageEvidence, verdictOf } from './evid
 export type Rollouts = Verbs<typeof rollouts> & {
   /** Adds newly labelled rows to the evidence of the rollouts they belong to; the same segment counts once. */
   consumePairs(segmentId: string, pairs: readonly LabelledPair[]): Promise<void>
+  /** Versions that once were champion of a deployment and are not now, the one replaced last first. */
+  formerChampions(project: string, deployment: string, limit: number): Promise<number[]>
 }
 
 type Deps = {
@@ -218,6 +220,11 @@ export function createRollouts(deps: Deps): Rollouts {
         )
         await count(project, record.id, segmentId, own, (pair) => sources.has(pair.labelSource))
       }
+    },
+    async formerChampions(project, deployment, limit) {
+      const promoted = await records.list(sql, { project, deployment, state: 'promoted', limit: 100 })
+      const replaced = [...new Set(promoted.map((rollout) => rollout.champion))]
+      return replaced.filter((version) => version !== promoted[0]?.challenger).slice(0, limit)
     },
     async startRollout({ deployment, challenger, plan, loopRun, key, reason }, caller) {
       const target = await documents.need('Deployment', caller.project, deployment)
