@@ -35,7 +35,7 @@ export function sizeText(bytes: number): string {
 }
 
 /** Whether a field of this name holds an instant, in epoch milliseconds, rather than a length of time. */
-export function isInstant(name: string, value: unknown): value is number {
+function isInstant(name: string, value: unknown): value is number {
   return typeof value === 'number' && value > 100_000_000_000 && /^at$|At$|^(from|to)Ms$|FromMs$/.test(name)
 }
 
@@ -53,7 +53,7 @@ export function scalarText(name: string, value: unknown, nowMs: number): string 
   return DIGEST.test(text) ? text.slice(0, DIGEST_SHOWN) : text
 }
 
-export function numberText(value: number): string {
+function numberText(value: number): string {
   if (Number.isInteger(value)) return String(value)
   return Math.abs(value) >= 0.001 && Math.abs(value) < 1e9 ? String(Number(value.toPrecision(5))) : value.toExponential(3)
 }

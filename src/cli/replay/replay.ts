@@ -149,6 +149,6 @@ export async function replayRows(
   return state
 }
 
-export function idOf({ prefix }: Pick<ReplayPlan, 'prefix'>, row: number): string {
+function idOf({ prefix }: Pick<ReplayPlan, 'prefix'>, row: number): string {
   return `${prefix}-${row}`
 }
