@@ -1,11 +1,10 @@
 import { type Connection, createClient } from '../../contract/client.ts'
 import { deployments } from '../../contract/deployments.ts'
-import { labels } from '../../contract/labels.ts'
 import type { Shell } from '../shell.ts'
 import { inferRows, patiently } from './inference.ts'
-import { createOwedLabels, type Owed } from './labels.ts'
 import type { Row } from './rows.ts'
 import { createScoreboard, decileOf, type Scoreboard } from './scoreboard.ts'
+import { createTelling, idOf } from './telling.ts'
 import type { Delay } from './values.ts'
 
 export type ReplayPlan = {
@@ -41,7 +40,6 @@ export type ReplayState = {
 export type ReplayWatcher = { moved(state: ReplayState): void; decileDone(state: ReplayState, decile: number): void }
 
 const MOST_OWED = 1_000_000
-const LABELS_PER_CALL = 5_000
 const BATCHES_PER_SECOND = 20
 const MOST_ROWS_AT_ONCE = 64
 
@@ -54,7 +52,7 @@ export function batchSizeFor(rate: number, rowsPerRequest: number): number {
 /**
  * Asks a deployment for row after row and tells it each label when its delay has passed: every row is scored by an answer
  * that came before its label was told. One request is under way at a time, so a slow server slows the replay and nothing
- * piles up. When the person stops, the labels still owed are told at once. On an error `state` shows how far it came.
+ * piles up. When the person stops, the labels still owed are told at once.
  */
 export async function replayRows(
   plan: ReplayPlan,
@@ -64,20 +62,12 @@ export async function replayRows(
   watcher: ReplayWatcher,
 ): Promise<ReplayState> {
   const stop = shell.interrupted()
-  const client = createClient(connection)
-  const owed = createOwedLabels(plan.delay)
-  const state: ReplayState = {
-    scoreboard: createScoreboard(plan.rowsOfFile),
-    startedMs: shell.now(),
-    last: plan.from - 1,
-    told: 0,
-    unrecorded: 0,
-    interrupted: false,
-  }
+  const telling = createTelling(plan, createClient(connection), shell)
+  const state = startState(plan, shell.now())
   const size = batchSizeFor(plan.rate, plan.rowsPerRequest)
+  const decile = (n: number) => decileOf(n, plan.rowsOfFile)
   let batch: Row[] = []
   let previousLabel: number | undefined
-  let fileMs = 0
 
   async function ask(): Promise<void> {
     const asked = batch
@@ -87,68 +77,53 @@ export async function replayRows(
     const ids = asked.map((row) => idOf(plan, row.n))
     const reply = await patiently(shell, stop, () => inferRows(connection, plan.deployment, asked, ids))
     if (!reply.recorded) state.unrecorded += asked.length
-    for (const [i, { n, label, timeMs }] of asked.entries()) {
-      state.scoreboard.add({ n, label, prediction: reply.predictions[i]!, version: reply.versions[i]!, previousLabel })
-      owe(n, label, timeMs)
+    for (const [i, row] of asked.entries()) {
+      state.scoreboard.add({ ...row, prediction: reply.predictions[i]!, version: reply.versions[i]!, previousLabel })
+      previousLabel = Number.isNaN(row.label) ? previousLabel : row.label
+      telling.owe(row)
     }
     state.last = asked.at(-1)!.n
-    await tell(owed.due(state.last, nowMs()))
+    await telling.tellDue(state.last)
     watcher.moved(state)
-    if (state.last === plan.to || decileOf(state.last + 1, plan.rowsOfFile) !== decileOf(state.last, plan.rowsOfFile)) await endDecile()
+    if (state.last === plan.to || decile(state.last + 1) !== decile(state.last)) await noteChampion(plan, state, connection, shell, watcher)
   }
 
-  function owe(n: number, label: number, timeMs: number | undefined): void {
-    fileMs = timeMs ?? fileMs
-    previousLabel = Number.isNaN(label) ? previousLabel : label
-    if (!Number.isNaN(label)) owed.push({ n, label, atMs: plan.timed ? timeMs! : shell.now() })
-  }
-
-  async function tell(due: readonly Owed[]): Promise<void> {
-    for (let from = 0; from < due.length; from += LABELS_PER_CALL) {
-      const part = due.slice(from, from + LABELS_PER_CALL).map(({ n, label }) => ({ recordId: idOf(plan, n), label, source: 'replay' }))
-      await patiently(shell, stop, () => client.call(labels.recordLabels, { deployment: plan.deployment, labels: part }))
-      state.told += part.length
-    }
-  }
-
-  async function endDecile(): Promise<void> {
-    const decile = decileOf(state.last, plan.rowsOfFile)
-    const { route } = await patiently(shell, stop, () => client.call(deployments.getDeployment, { deployment: plan.deployment }))
-    state.scoreboard.deciles[decile - 1]!.champion = route.championVersion
-    watcher.decileDone(state, decile)
-  }
-
-  /** Waits until the labels that have a time of their own fall due: at the end of the file, or when too many are owed. */
-  async function waitForLabels(most: number): Promise<void> {
-    while (owed.size > most && !stop.aborted) {
-      const next = plan.timed ? undefined : owed.nextMs()
-      if (next === undefined) return
-      await shell.pause(Math.max(1, next - shell.now()), stop)
-      await tell(owed.due(state.last, shell.now()))
-    }
-  }
-
-  const nowMs = () => (plan.timed ? fileMs : shell.now())
-  const isFull = (last: number) => batch.length === size || decileOf(last + 1, plan.rowsOfFile) !== decileOf(last, plan.rowsOfFile)
   for await (const row of rows) {
     if (row.n > plan.to || stop.aborted) break
     if (row.n < plan.from) {
-      if (row.n >= plan.from - plan.retell) owe(row.n, row.label, row.timeMs)
-      else previousLabel = Number.isNaN(row.label) ? previousLabel : row.label
+      previousLabel = Number.isNaN(row.label) ? previousLabel : row.label
+      if (row.n >= plan.from - plan.retell) telling.owe(row)
       continue
     }
     batch.push(row)
-    if (!isFull(row.n) && row.n !== plan.to) continue
-    await waitForLabels(MOST_OWED)
+    // A request never spans two tenths, so that each tenth ends with the champion of its last row.
+    if (batch.length < size && row.n !== plan.to && decile(row.n + 1) === decile(row.n)) continue
+    await telling.waitDownTo(MOST_OWED, state.last)
     await ask()
   }
   if (batch.length > 0 && !stop.aborted) await ask()
   state.interrupted = stop.aborted && state.last < plan.to
-  await waitForLabels(0)
-  await tell(owed.all())
+  await telling.waitDownTo(0, state.last)
+  await telling.tellAll()
+  state.told = telling.told
   return state
 }
 
-export function idOf({ prefix }: Pick<ReplayPlan, 'prefix'>, row: number): string {
-  return `${prefix}-${row}`
+function startState(plan: ReplayPlan, startedMs: number): ReplayState {
+  return { scoreboard: createScoreboard(plan.rowsOfFile), startedMs, last: plan.from - 1, told: 0, unrecorded: 0, interrupted: false }
+}
+
+/** Writes down which version is champion at the end of a tenth. */
+async function noteChampion(
+  plan: ReplayPlan,
+  state: ReplayState,
+  connection: Connection,
+  shell: Shell,
+  watcher: ReplayWatcher,
+): Promise<void> {
+  const ask = () => createClient(connection).call(deployments.getDeployment, { deployment: plan.deployment })
+  const { route } = await patiently(shell, shell.interrupted(), ask)
+  const number = decileOf(state.last, plan.rowsOfFile)
+  state.scoreboard.deciles[number - 1]!.champion = route.championVersion
+  watcher.decileDone(state, number)
 }

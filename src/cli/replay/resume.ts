@@ -19,8 +19,10 @@ export async function lastAnswered(client: Client, deployment: string, prefix: s
       limit: PAGE,
       ...(after === undefined ? {} : { after }),
     })
-    const rows = records.flatMap(({ recordId }) => (recordId.startsWith(`${prefix}-`) ? [Number(recordId.slice(prefix.length + 1))] : []))
-    if (rows.length > 0) return Math.max(...rows)
+    const rows = records.filter(({ recordId }) => recordId.startsWith(`${prefix}-`))
+    // Rows of one request are of one instant; an older replay may have gone further in the file.
+    const newest = rows.filter(({ at }) => at === rows[0]!.at)
+    if (rows.length > 0) return Math.max(...newest.map(({ recordId }) => Number(recordId.slice(prefix.length + 1))))
     if (next === null) return undefined
     after = next
   }

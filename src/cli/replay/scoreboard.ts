@@ -12,7 +12,7 @@ export type Tally = {
 
 export type Decile = Tally & { readonly decile: number; champion: number | null; readonly versions: Map<number, number> }
 
-export function emptyTally(): Tally {
+function emptyTally(): Tally {
   return { rows: 0, labelled: 0, right: 0, hits: 0, falseAlarms: 0, misses: 0, compared: 0, previousRight: 0 }
 }
 
@@ -21,7 +21,7 @@ export function decileOf(n: number, total: number): number {
   return Math.min(10, Math.floor(((n - 1) * 10) / total) + 1)
 }
 
-export type Answered = {
+type Answered = {
   readonly n: number
   readonly label: number
   readonly prediction: number
