@@ -123,7 +123,9 @@ test('the lockfile holds every optional dependency, of other systems too, and no
   type Locked = { packages: Record<string, { optionalDependencies?: Record<string, string>; resolved?: string }> }
   const { packages } = JSON.parse(textOf('package-lock.json')) as Locked
   const missing = Object.entries(packages).flatMap(([at, { optionalDependencies }]) =>
-    Object.keys(optionalDependencies ?? {}).filter((name) => !(`node_modules/${name}` in packages) && !(`${at}/node_modules/${name}` in packages)),
+    Object.keys(optionalDependencies ?? {}).filter(
+      (name) => !(`node_modules/${name}` in packages) && !(`${at}/node_modules/${name}` in packages),
+    ),
   )
   expect(missing).toEqual([])
   expect(Object.values(packages).filter((one) => one.resolved !== undefined)).toEqual([])
