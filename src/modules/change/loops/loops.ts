@@ -10,7 +10,7 @@ import type { Documents, Rule } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Rollouts } from '../rollouts/index.ts'
 
-export type Cause = LoopRun['cause']
+type Cause = LoopRun['cause']
 /** What a step found, and where the run goes from there. */
 export type StepResult =
   | { readonly go: LoopStepName; readonly summary: string; readonly evidence?: Record<string, unknown>; readonly patch?: RunPatch }
@@ -21,7 +21,7 @@ export type StepResult =
       readonly patch?: RunPatch
     }
   | { readonly wait: string; readonly patch?: RunPatch; readonly approval?: boolean }
-export type RunPatch = Partial<Pick<LoopRun, 'incident' | 'training' | 'challenger' | 'verdict' | 'rollout' | 'quarantines'>>
+type RunPatch = Partial<Pick<LoopRun, 'incident' | 'training' | 'challenger' | 'verdict' | 'rollout' | 'quarantines'>>
 /** A run as it is kept: with what only the flow needs. */
 export type KeptRun = LoopRun & { readonly project: string; readonly approvals: readonly LoopStepName[]; readonly attempts: number }
 

@@ -6,8 +6,6 @@ import type { Drift } from '../../watch/drift/index.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
 import { type Assessment, assess, type LabelledRow } from './assess.ts'
 
-export type { Assessment, Cause } from './assess.ts'
-
 type Window = {
   readonly project: string
   readonly spec: LoopSpec

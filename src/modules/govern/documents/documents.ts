@@ -18,7 +18,7 @@ export type Declared<K extends KindName> = Document & { readonly project: string
 export type Rule<K extends KindName> = (document: Manifest & { readonly spec: Spec<K> }, others: Lookup) => void
 export type Rules = { readonly [K in KindName]?: Rule<K> }
 /** The documents as they would be after the apply. */
-export type Lookup = { has(kind: KindName, name: string): boolean }
+type Lookup = { has(kind: KindName, name: string): boolean }
 
 export type Documents = Verbs<typeof documents> & {
   find<K extends KindName>(kind: K, project: string, name: string): Promise<Declared<K> | undefined>

@@ -17,7 +17,7 @@ import { type ChallengerHealth, createScoring } from './scoring.ts'
 import { findRoute, routesTable, type StoredRoute, saveRoute } from './store.ts'
 import { createBuckets } from './token-bucket.ts'
 
-export type ScoreInput = {
+type ScoreInput = {
   readonly deployment: string
   /** One id a row; a label names it later. */
   readonly ids: readonly string[]

@@ -1,1 +1,1 @@
-export { type Alerts, checkAlert, createAlerts } from './alerts.ts'
+export { checkAlert, createAlerts } from './alerts.ts'
