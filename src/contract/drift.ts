@@ -62,7 +62,7 @@ export const MonitorState = z.object({
 })
 export type MonitorState = z.infer<typeof MonitorState>
 
-const ReferenceProfile = z.object({
+export const ReferenceProfile = z.object({
   model: Name,
   version: z.int().positive(),
   sampleSize: z.int(),
@@ -82,6 +82,7 @@ const ReferenceProfile = z.object({
   ),
   frozenAt: Instant,
 })
+export type ReferenceProfile = z.infer<typeof ReferenceProfile>
 
 export const drift = {
   listMonitors: endpoint({

@@ -30,6 +30,11 @@ export const Quarantine = z.object({
 })
 export type Quarantine = z.infer<typeof Quarantine>
 
+/** Label sources that are not believed while these windows are in force, whatever the time of the row. */
+export function poisonedLabelSources(windows: readonly Quarantine[]): ReadonlySet<string> {
+  return new Set(windows.flatMap((window) => window.scope.labelSources ?? []))
+}
+
 export const quarantine = {
   listWindows: endpoint({
     method: 'GET',
