@@ -50,7 +50,7 @@ export function createGates(deps: Deps): Gates {
 
   /** Labelled rows of the window, without what is quarantined. */
   async function newestRows(project: string, deployment: string, fromMs: number, toMs: number, width: number): Promise<LabelledMatrix> {
-    const excluding = excludingFrom((await deps.quarantine.inForce(project, deployment)).map((window) => window.scope))
+    const excluding = excludingFrom(await deps.quarantine.inForce(project, deployment))
     const values: number[] = []
     const labels: number[] = []
     for await (const page of deps.telemetry.labelledRows({

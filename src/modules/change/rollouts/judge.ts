@@ -1,11 +1,10 @@
 import type { Rollout } from '../../../contract/rollouts.ts'
+import type { ChallengerHealth } from '../../serving/deployments/index.ts'
 import { type StageEvidence, verdictOf } from './evidence.ts'
 import type { Evidence, Kept } from './store.ts'
 
 /** The state a rollout goes to, and why. */
 export type Next = { readonly state: Rollout['state']; readonly verdict: string }
-/** What the challenger answered of its share of the live traffic. */
-export type Health = { readonly rows: number; readonly failures: number }
 
 /** Fewer live rows than this say nothing about how often the challenger fails. */
 const HEALTH_ROWS = 100
@@ -14,7 +13,7 @@ const HEALTH_ROWS = 100
  * What the evidence, the time and the challenger’s health call for; null while the rollout goes on. The challenger’s
  * health is asked for in the canary only, where it answers live traffic.
  */
-export function judge(rollout: Kept, tests: Evidence | undefined, challengerHealth: () => Health, nowMs: number): Next | null {
+export function judge(rollout: Kept, tests: Evidence | undefined, challengerHealth: () => ChallengerHealth, nowMs: number): Next | null {
   if (rollout.held || (rollout.state !== 'shadow' && rollout.state !== 'canary')) return null
   if (rollout.state === 'canary') {
     const failing = failingChallenger(challengerHealth(), rollout.plan.canary.maxErrorRate)
@@ -24,7 +23,7 @@ export function judge(rollout: Kept, tests: Evidence | undefined, challengerHeal
   return judgeEvidence(rollout, rollout.state, evidence) ?? judgeTime(rollout, rollout.state, evidence, nowMs)
 }
 
-function failingChallenger({ rows, failures }: Health, maxErrorRate: number): Next | null {
+function failingChallenger({ rows, failures }: ChallengerHealth, maxErrorRate: number): Next | null {
   const failed = rows === 0 ? 0 : failures / rows
   if (rows < HEALTH_ROWS || failed <= maxErrorRate) return null
   return {
