@@ -30,7 +30,7 @@ import { oipRoutes } from './protocols/oip/oip.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
 
-export const VERSION = '0.1.0'
+const VERSION = '0.1.0'
 
 /** Every table whose rows the ledger seals. */
 const audited = [
@@ -50,8 +50,6 @@ const audited = [
   loopRunsTable,
   incidentsTable,
 ]
-
-export type App = Awaited<ReturnType<typeof createApp>>
 
 /**
  * The composition root: builds every module on the infrastructure, binds the contract, subscribes the flows, mounts the

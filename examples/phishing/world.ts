@@ -7,8 +7,7 @@ import { measured, pageFeatures } from './pages.ts'
  */
 export type Phase = 'calm' | 'evasion' | 'poison' | 'season'
 
-export const labelSources = ['analysts', 'honeypot', 'community'] as const
-export type LabelSource = (typeof labelSources)[number]
+type LabelSource = 'analysts' | 'honeypot' | 'community'
 
 /** A page somebody asked about. */
 export type Page = {

@@ -37,13 +37,12 @@ export const Deployment = z.object({
 })
 export type Deployment = z.infer<typeof Deployment>
 
-export const Prediction = z.object({
+const Prediction = z.object({
   id: z.string(),
   modelVersion: z.int(),
   score: z.number(),
   prediction: z.number(),
 })
-export type Prediction = z.infer<typeof Prediction>
 
 export const deployments = {
   listDeployments: endpoint({

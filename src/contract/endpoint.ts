@@ -28,7 +28,7 @@ export type Endpoint<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Zo
 }
 
 export type Contract = Readonly<Record<string, Endpoint>>
-export type Input<E extends Endpoint> = z.output<E['input']>
+type Input<E extends Endpoint> = z.output<E['input']>
 export type Output<E extends Endpoint> = z.output<E['output']>
 type Reply<E extends Endpoint> = E['returns'] extends 'bytes'
   ? ByteReply

@@ -35,8 +35,3 @@ export class AppError extends Error {
 export function messageFrom(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
-
-/** Marks a branch the types say cannot be reached. Throws when it is reached all the same. */
-export function assertNever(value: never): never {
-  throw new AppError('internal', `unexpected value ${JSON.stringify(value)}`)
-}

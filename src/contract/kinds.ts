@@ -25,7 +25,7 @@ export const Kind = z.enum(Object.keys(kinds) as [KindName, ...KindName[]])
 export type KindName = keyof typeof kinds
 export type Spec<K extends KindName> = z.infer<(typeof kinds)[K]['spec']>
 
-export const Metadata = z.strictObject({
+const Metadata = z.strictObject({
   name: Name,
   project: Name.optional(),
   owner: z.string().min(1).max(200).optional(),

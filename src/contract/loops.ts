@@ -50,8 +50,7 @@ export const LoopStepName = z.enum([
 ])
 export type LoopStepName = z.infer<typeof LoopStepName>
 
-export const LoopOutcome = z.enum(['promoted', 'rolled_back', 'refused', 'quarantined', 'dismissed', 'aborted', 'failed'])
-export type LoopOutcome = z.infer<typeof LoopOutcome>
+const LoopOutcome = z.enum(['promoted', 'rolled_back', 'refused', 'quarantined', 'dismissed', 'aborted', 'failed'])
 
 export const LoopStep = z.object({
   name: LoopStepName,

@@ -37,5 +37,3 @@ export const operations = {
   ledger,
   activity,
 } as const satisfies Record<string, Contract>
-
-export type ModuleName = keyof typeof operations

@@ -12,11 +12,6 @@ export const QuarantineScope = z.strictObject({
 })
 export type QuarantineScope = z.infer<typeof QuarantineScope>
 
-/** Scopes as a query takes them: one that is still open lasts for ever. */
-export function excludingFrom(scopes: readonly QuarantineScope[]): (QuarantineScope & { toMs: number })[] {
-  return scopes.map((scope) => ({ ...scope, toMs: scope.toMs ?? Number.MAX_SAFE_INTEGER }))
-}
-
 export const Quarantine = z.object({
   id: Id,
   deployment: Name,
@@ -29,6 +24,16 @@ export const Quarantine = z.object({
   liftedAt: Instant.nullable(),
 })
 export type Quarantine = z.infer<typeof Quarantine>
+
+/** The scopes of windows as a query takes them: one that is still open lasts for ever. */
+export function excludingFrom(windows: readonly Quarantine[]): (QuarantineScope & { toMs: number })[] {
+  return windows.map(({ scope }) => ({ ...scope, toMs: scope.toMs ?? Number.MAX_SAFE_INTEGER }))
+}
+
+/** Label sources that are not believed while these windows are in force, whatever the time of the row. */
+export function poisonedLabelSources(windows: readonly Quarantine[]): ReadonlySet<string> {
+  return new Set(windows.flatMap((window) => window.scope.labelSources ?? []))
+}
 
 export const quarantine = {
   listWindows: endpoint({

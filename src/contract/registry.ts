@@ -24,12 +24,11 @@ export const OnnxFacts = z.object({
 })
 export type OnnxFacts = z.infer<typeof OnnxFacts>
 
-export const Evaluation = z.object({
+const Evaluation = z.object({
   dataset: z.string().max(300),
   rows: z.int().nonnegative(),
   metrics: z.record(z.string().max(64), z.number()),
 })
-export type Evaluation = z.infer<typeof Evaluation>
 
 export const ModelVersion = z.object({
   model: Name,

@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib'
 import { AppError, messageFrom } from '../contract/errors.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
+import { segmentIdFrom } from './segment-id.ts'
 
 export type SpoolFs = Pick<
   typeof nodeFs,
@@ -267,7 +268,7 @@ function createBackground({ folder, log, clock, fsyncEveryMs }: SpoolOptions, sy
 type SegmentFile = ReturnType<typeof openSegment>
 
 function openSegment(fs: SpoolFs, folder: string, folderDescriptor: number, node: string, sequence: number) {
-  const id = `${node}-${String(sequence).padStart(16, '0')}`
+  const id = segmentIdFrom(node, sequence)
   const descriptor = fs.openSync(pathOf(folder, id), 'wx')
   let length = 0
   let isTorn = false

@@ -12,6 +12,8 @@ import { createRandom } from '../../src/lib/random.ts'
 import { deployment, modelWithCut, registerModel, rowsOf } from '../world.ts'
 
 const DEAD_PORT = 9
+/** Programs of the machine, not dependencies of ours. */
+const machine = { mount: 'mount', unmount: 'umount' } as const
 let folder: string
 beforeEach(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'setpoint-outage-'))
@@ -121,7 +123,7 @@ test('the disk is full: predictions are answered and marked, what must be kept i
   const disk = path.join(folder, 'disk')
   fs.mkdirSync(disk)
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', disk], { stdio: 'pipe' })
+    execFileSync(machine.mount, ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', disk], { stdio: 'pipe' })
   } catch {
     return context.skip('a small file system cannot be mounted here')
   }
@@ -140,7 +142,7 @@ test('the disk is full: predictions are answered and marked, what must be kept i
     expect(await untilStored(client, 40 + during.recorded)).toBe(40 + during.recorded)
   } finally {
     await server.stop()
-    execFileSync('umount', [disk])
+    execFileSync(machine.unmount, [disk])
   }
 })
 

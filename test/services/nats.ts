@@ -6,14 +6,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, type Server } from './postgres.ts'
 
+/** The machine’s own, when it has one; not a dependency of ours. */
+const PROGRAM = 'nats-server'
+
 /** A NATS server of our own with JetStream, on the loopback, in a temporary folder; or why there can be none. */
 export async function startNats(): Promise<Server | { readonly skipped: string }> {
-  if (spawnSync('nats-server', ['--version']).status !== 0) return { skipped: 'no nats-server on this machine' }
+  if (spawnSync(PROGRAM, ['--version']).status !== 0) return { skipped: `no ${PROGRAM} on this machine` }
   const folder = mkdtempSync(join(tmpdir(), 'setpoint-nats-'))
   const port = await freePort()
   let end = async () => {}
   async function start() {
-    const child = spawn('nats-server', ['-js', '-sd', folder, '-a', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' })
+    const child = spawn(PROGRAM, ['-js', '-sd', folder, '-a', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' })
     const exit = once(child, 'exit')
     end = async () => {
       child.kill('SIGKILL')

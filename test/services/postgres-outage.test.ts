@@ -32,7 +32,8 @@ function createCutter(target: { host: string; port: number }) {
     }
   })
   return {
-    listen: () => new Promise<number>((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as net.AddressInfo).port))),
+    listen: () =>
+      new Promise<number>((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as net.AddressInfo).port))),
     cut(on: boolean) {
       isCut = on
       if (on) for (const socket of open) socket.destroy()

@@ -16,7 +16,7 @@ export type Known = {
   readonly incidents: readonly Incident[]
   readonly alerts: readonly Alert[]
 }
-export type Level = 'bad' | 'act' | 'watch' | 'unknown' | 'good'
+type Level = 'bad' | 'act' | 'watch' | 'unknown' | 'good'
 export type Health = { readonly level: Level; readonly says: string }
 
 const order: readonly Level[] = ['bad', 'act', 'watch', 'unknown', 'good']

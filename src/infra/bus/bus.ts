@@ -19,7 +19,7 @@ import { createRelay, createSender, jobKindOf, placedChannel } from './relay.ts'
 import { createTail, type Watcher } from './tail.ts'
 import type { BusHealth } from './transport.ts'
 
-export type Handler = (event: BusEvent, context: JobContext) => Promise<void>
+type Handler = (event: BusEvent, context: JobContext) => Promise<void>
 
 export type Bus = {
   /** Records the event in the transaction that causes it. Throws `too_large` above 256 KiB of data. */

@@ -1,3 +1,2 @@
-export { type Bus, createBus, type Handler } from './bus.ts'
+export { type Bus, createBus } from './bus.ts'
 export type { BusEvent, NewEvent } from './event.ts'
-export type { BusHealth } from './transport.ts'

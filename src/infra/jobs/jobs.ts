@@ -8,7 +8,7 @@ import { deleteSchedule, type Schedule, saveSchedule } from './schedules.ts'
 import { insertJob, type Job, type JobState, jobFrom, tablesOf } from './store.ts'
 import { Worker } from './worker.ts'
 
-export type NewJob = {
+type NewJob = {
   readonly kind: string
   /** Anything that survives JSON. */
   readonly payload: unknown
@@ -20,7 +20,7 @@ export type NewJob = {
   readonly runAtMs?: number
 }
 
-export type JobFilter = {
+type JobFilter = {
   readonly project?: string
   readonly kind?: string
   readonly state?: JobState

@@ -1,2 +1,2 @@
-export { createSql, type Sql, type SqlHealth, type SqlOptions, type Tx } from './sql.ts'
-export type { Db, Dialect, Tables0 } from './store.ts'
+export { createSql, type Sql, type Tx } from './sql.ts'
+export type { Db } from './store.ts'

@@ -76,5 +76,3 @@ export function createRecords<T extends Shape>(table: string, foundBy: (record: 
     },
   }
 }
-
-export type Records<T extends Shape> = ReturnType<typeof createRecords<T>>

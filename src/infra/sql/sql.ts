@@ -11,7 +11,7 @@ export type Tx = Db & {
   afterCommit(run: () => void): void
 }
 
-export type SqlHealth = { readonly status: 'ok' | 'down'; readonly detail: string }
+type SqlHealth = { readonly status: 'ok' | 'down'; readonly detail: string }
 
 export type Sql = Db & {
   readonly dialect: Dialect

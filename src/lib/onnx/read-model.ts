@@ -9,7 +9,7 @@ export type Port = {
   readonly shape: readonly (number | string)[] | null
 }
 
-export type Operator = { readonly domain: string; readonly name: string; readonly count: number }
+type Operator = { readonly domain: string; readonly name: string; readonly count: number }
 
 /** What is known of an ONNX file without running it. The domain of the standard operators is written 'ai.onnx'. */
 export type ModelSummary = {

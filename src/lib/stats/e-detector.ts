@@ -16,7 +16,7 @@ export type DetectorOptions = {
 /** The state to keep between blocks and over a restart. */
 export type DetectorState = { readonly rows: number; readonly capital: string }
 
-export type StreamReading = {
+type StreamReading = {
   readonly name: string
   /** The stream's own Shiryaev–Roberts statistic, in rows. */
   readonly evidence: number

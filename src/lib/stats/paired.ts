@@ -28,7 +28,7 @@ export type PairedInput = {
 
 export type Interval = { readonly low: number; readonly high: number }
 
-export type MetricComparison = {
+type MetricComparison = {
   readonly champion: number | null
   readonly challenger: number | null
   /** How much better the challenger is, above 0 whichever way the metric points; null when a side has no value. */
@@ -36,8 +36,7 @@ export type MetricComparison = {
   readonly interval: Interval | null
 }
 
-export const gateMetrics = ['f1', 'error', 'logLoss', 'brier'] as const
-export type GateMetric = (typeof gateMetrics)[number]
+type GateMetric = 'f1' | 'error' | 'logLoss' | 'brier'
 
 export type PairedComparison = {
   readonly rows: number

@@ -19,7 +19,7 @@ export type PairedTestOptions = {
   readonly harmMargin: number
 }
 
-export type PairedVerdict = 'undecided' | 'not worse' | 'harmful'
+type PairedVerdict = 'undecided' | 'not worse' | 'harmful'
 
 /** Plain data, whose size does not grow. `levels[i]` is the weight of rows with difference (i − 16) / 16. */
 export type PairedTestState = { readonly levels: readonly number[]; readonly verdict: PairedVerdict }

@@ -1,7 +1,7 @@
 import { logMeanExp } from './sequential.ts'
 
 /** Yes/no outcomes, such as failed requests, of traffic that went to one of two versions. */
-export type Outcomes = { readonly hits: number; readonly rows: number }
+type Outcomes = { readonly hits: number; readonly rows: number }
 export type RateBlock = { readonly champion: Outcomes; readonly challenger: Outcomes }
 
 export type RateTestOptions = {
@@ -13,7 +13,7 @@ export type RateTestOptions = {
   readonly harmMargin: number
 }
 
-export type RateVerdict = 'undecided' | 'not worse' | 'harmful'
+type RateVerdict = 'undecided' | 'not worse' | 'harmful'
 
 /** Plain data, whose size does not grow; `notWorse` and `harmful` are log capitals. */
 export type RateTestState = {

@@ -1,1 +1,3 @@
-export { checkLoop, createLoops, type KeptRun, type Loops, loopRunsTable, type StepResult } from './loops.ts'
+export { checkLoop } from './check-loop.ts'
+export { createLoops, type Loops, loopRunsTable } from './loops.ts'
+export type { KeptRun, StepResult } from './run.ts'

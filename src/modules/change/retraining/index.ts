@@ -1,1 +1,2 @@
-export { createRetraining, type Retraining, trainingsTable } from './retraining.ts'
+export { createRetraining, type Retraining } from './retraining.ts'
+export { trainingsTable } from './trainings.ts'

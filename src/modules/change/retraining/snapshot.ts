@@ -1,4 +1,4 @@
-import { excludingFrom, type QuarantineScope } from '../../../contract/quarantine.ts'
+import { excludingFrom, type Quarantine } from '../../../contract/quarantine.ts'
 import type { Training } from '../../../contract/retraining.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { LabelledMatrix } from '../../../infra/labelled-rows.ts'
@@ -18,7 +18,8 @@ type Wanted = {
   /** Newest share kept back for the gate. */
   readonly holdOut: number
   readonly features: readonly string[]
-  readonly excluding: readonly QuarantineScope[]
+  /** Windows whose rows must not teach. */
+  readonly quarantined: readonly Quarantine[]
   readonly reference: LabelledMatrix | null
 }
 export type Snapshot = { readonly facts: NonNullable<Training['snapshot']>; readonly heldOutFromMs: number }
@@ -32,7 +33,7 @@ export async function takeSnapshot(deps: { telemetry: Telemetry; blobs: Blobs },
   const { project, deployment, fromMs, toMs, maxRows, features, reference } = wanted
   const window = { project, deployment, fromMs, toMs, limit: maxRows }
   const rows: { atMs: number; line: string }[] = []
-  for await (const page of deps.telemetry.labelledRows({ ...window, order: 'newest', excluding: excludingFrom(wanted.excluding) })) {
+  for await (const page of deps.telemetry.labelledRows({ ...window, order: 'newest', excluding: excludingFrom(wanted.quarantined) })) {
     for (const row of page)
       if (row.features.length === features.length)
         rows.push({
@@ -44,7 +45,7 @@ export async function takeSnapshot(deps: { telemetry: Telemetry; blobs: Blobs },
   const heldOutFromMs = rows[Math.floor(rows.length * (1 - wanted.holdOut))]?.atMs ?? toMs
   const taught = rows.filter((row) => row.atMs < heldOutFromMs)
   const all =
-    wanted.excluding.length === 0
+    wanted.quarantined.length === 0
       ? rows.length
       : await deps.telemetry.countLabelled({ project, deployment, fromMs: rows[0]?.atMs ?? fromMs, toMs })
 

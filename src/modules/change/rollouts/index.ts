@@ -1,1 +1,2 @@
-export { createRollouts, type Rollouts, rolloutsTable } from './rollouts.ts'
+export { createRollouts, type Rollouts } from './rollouts.ts'
+export { rolloutsTable } from './store.ts'

@@ -17,7 +17,7 @@ export type Observed = {
   readonly baselineRows: number
   readonly tolerance: number
 }
-export type Cause = 'broken_data' | 'poisoned_labels' | 'evasion' | 'real_change' | 'no_loss'
+type Cause = 'broken_data' | 'poisoned_labels' | 'evasion' | 'real_change' | 'no_loss'
 export type Assessment = {
   readonly cause: Cause
   readonly summary: string

@@ -1,1 +1,1 @@
-export { type Assessment, type Cause, createTriage, type Triage } from './triage.ts'
+export { createTriage, type Triage } from './triage.ts'

@@ -6,8 +6,6 @@ import type { Drift } from '../../watch/drift/index.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
 import { type Assessment, assess, type LabelledRow } from './assess.ts'
 
-export type { Assessment, Cause } from './assess.ts'
-
 type Window = {
   readonly project: string
   readonly spec: LoopSpec
@@ -27,7 +25,7 @@ const SAMPLE_ROWS = 5_000
 
 export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documents: Documents; quarantine: QuarantineWindows }): Triage {
   async function labelled({ project, spec, fromMs, toMs }: Pick<Window, 'project' | 'spec' | 'fromMs' | 'toMs'>): Promise<LabelledRow[]> {
-    const excluding = excludingFrom((await deps.quarantine.inForce(project, spec.deployment)).map((window) => window.scope))
+    const excluding = excludingFrom(await deps.quarantine.inForce(project, spec.deployment))
     const rows: LabelledRow[] = []
     for await (const page of deps.telemetry.labelledRows({
       project,
@@ -45,7 +43,7 @@ export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documen
 
   return {
     async countLabelled({ project, spec, fromMs, toMs }) {
-      const excluding = excludingFrom((await deps.quarantine.inForce(project, spec.deployment)).map((window) => window.scope))
+      const excluding = excludingFrom(await deps.quarantine.inForce(project, spec.deployment))
       return await deps.telemetry.countLabelled({ project, deployment: spec.deployment, fromMs, toMs, excluding })
     },
     async diagnose(window) {

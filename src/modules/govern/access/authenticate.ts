@@ -32,7 +32,7 @@ export function hashSecret(secret: string): string {
 }
 
 /** Splits `sp_<id>_<secret>`; undefined when the token has another form. */
-export function tokenParts(token: string): { id: string; secret: string } | undefined {
+function tokenParts(token: string): { id: string; secret: string } | undefined {
   const match = /^sp_(key_[0-9a-z]{10,40})_([\w-]{20,100})$/.exec(token)
   return match ? { id: match[1]!, secret: match[2]! } : undefined
 }

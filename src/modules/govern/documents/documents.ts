@@ -1,14 +1,13 @@
-import { z } from 'zod'
 import type { Change, Document, documents } from '../../../contract/documents.ts'
-import type { Caller, Verbs } from '../../../contract/endpoint.ts'
+import type { Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
-import { type KindName, kinds, Manifest, type Spec } from '../../../contract/kinds.ts'
+import { type KindName, kinds, type Manifest, type Spec } from '../../../contract/kinds.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
-import { describeIssues } from '../../../infra/http/bind.ts'
-import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import type { Sql } from '../../../infra/sql/index.ts'
 import type { Ledger } from '../ledger/index.ts'
-import { differenceOf } from './difference.ts'
+import { createChanges } from './changes.ts'
+import { checkManifest, requireScope } from './manifest.ts'
 import * as store from './store.ts'
 
 /** A document with its spec checked and typed. */
@@ -18,7 +17,7 @@ export type Declared<K extends KindName> = Document & { readonly project: string
 export type Rule<K extends KindName> = (document: Manifest & { readonly spec: Spec<K> }, others: Lookup) => void
 export type Rules = { readonly [K in KindName]?: Rule<K> }
 /** The documents as they would be after the apply. */
-export type Lookup = { has(kind: KindName, name: string): boolean }
+type Lookup = { has(kind: KindName, name: string): boolean }
 
 export type Documents = Verbs<typeof documents> & {
   find<K extends KindName>(kind: K, project: string, name: string): Promise<Declared<K> | undefined>
@@ -31,43 +30,8 @@ export type Documents = Verbs<typeof documents> & {
 const order = Object.keys(kinds)
 
 export function createDocuments(deps: { sql: Sql; clock: Clock; ledger: Ledger; bus: Bus; rules: Rules }): Documents {
-  const { sql, clock, ledger, bus, rules } = deps
-
-  async function write(tx: Tx, caller: Caller, document: Document, change: Change, deleted: boolean) {
-    const key = [caller.project, document.kind, document.metadata.name]
-    await store.insertVersion(tx, caller.project, document, deleted)
-    const entry = { caller, reason: document.reason, operation: deleted ? 'documents.delete' : 'documents.apply' }
-    await ledger.seal(tx, { ...entry, table: store.versionsTable, key: [...key, document.version] })
-    await ledger.seal(tx, { ...entry, table: store.documentsTable, key })
-    await bus.publish(tx, {
-      name: deleted ? 'documents.deleted' : 'documents.applied',
-      project: caller.project,
-      subject: `${document.kind}/${document.metadata.name}`,
-      data: { kind: document.kind, name: document.metadata.name, version: document.version, change: change.change },
-    })
-  }
-
-  async function plan(tx: Tx, manifest: Manifest, caller: Caller, reason: string): Promise<{ change: Change; document: Document }> {
-    const { kind, metadata } = manifest
-    const head = await store.findHead(tx, { project: caller.project, kind, name: metadata.name })
-    const before =
-      head && !head.deleted ? await store.findVersion(tx, { project: caller.project, kind, name: metadata.name }, head.version) : undefined
-    const fields = differenceOf(before && { metadata: before.metadata, spec: before.spec }, {
-      metadata: withoutProject(metadata),
-      spec: manifest.spec,
-    })
-    const kindOfChange = !before ? 'created' : fields.length > 0 ? 'updated' : 'unchanged'
-    const version = kindOfChange === 'unchanged' ? head!.version : (head?.version ?? 0) + 1
-    const document: Document = {
-      ...manifest,
-      metadata: withoutProject(metadata),
-      version,
-      appliedAt: clock.now(),
-      appliedBy: caller.id,
-      reason,
-    }
-    return { document, change: { kind, name: metadata.name, change: kindOfChange, version, fields } }
-  }
+  const { sql, clock, rules } = deps
+  const { plan, write } = createChanges(deps)
 
   const verbs: Documents = {
     async apply({ documents: given, reason, dryRun }, caller) {
@@ -134,35 +98,6 @@ export function createDocuments(deps: { sql: Sql; clock: Clock; ledger: Ledger; 
 /** A stored spec is parsed again, so that a default added since it was applied is filled in. */
 function declared<K extends KindName>(kind: K, document: Document & { project: string }): Declared<K> {
   return { ...document, kind, spec: kinds[kind].spec.parse(document.spec) as Spec<K> }
-}
-
-function checkManifest(value: unknown, index: number, caller: Caller): Manifest {
-  const parsed = Manifest.safeParse(value)
-  if (!parsed.success) throw new AppError('invalid', `document ${index + 1}: ${describeIssues(parsed.error)}`)
-  const { kind, metadata } = parsed.data
-  if (metadata.project !== undefined && metadata.project !== caller.project)
-    throw new AppError(
-      'forbidden',
-      `${kind} ${metadata.name} is meant for project ${metadata.project}, but this key acts in ${caller.project}`,
-    )
-  requireScope(kind, metadata.name, caller)
-  const schema: z.ZodType = kinds[kind].spec
-  const spec = schema.safeParse(parsed.data.spec)
-  if (!spec.success)
-    throw new AppError(
-      'invalid',
-      `${kind} ${metadata.name}: ${describeIssues(new z.ZodError(spec.error.issues.map((issue) => ({ ...issue, path: ['spec', ...issue.path] }))))}`,
-    )
-  return { ...parsed.data, spec: spec.data as Record<string, unknown> }
-}
-
-function requireScope(kind: KindName, name: string, caller: Caller): void {
-  const { scope } = kinds[kind]
-  if (!caller.scopes.has(scope)) throw new AppError('forbidden', `changing ${kind} ${name} needs the scope "${scope}"`, { scope })
-}
-
-function withoutProject({ project: _project, ...metadata }: Manifest['metadata']): Manifest['metadata'] {
-  return metadata
 }
 
 function missing(kind: KindName, project: string, name: string): AppError {

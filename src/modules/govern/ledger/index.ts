@@ -1,3 +1,3 @@
-export { type Anchor, createFileAnchor } from './anchor.ts'
+export { createFileAnchor } from './anchor.ts'
 export { createLedger, type Ledger } from './ledger.ts'
 export { type AuditedTable, createStore as createLedgerStore } from './store.ts'

@@ -9,7 +9,7 @@ import type { AuditedTable, Store } from './store.ts'
 import { verifyLedger } from './verify.ts'
 
 /** A change of one row of state, written in the transaction that makes it. */
-export type Sealed = {
+type Sealed = {
   readonly caller: Pick<Caller, 'id' | 'project'>
   readonly reason: string
   readonly operation: string
@@ -67,7 +67,7 @@ export function createLedger(deps: { sql: Sql; store: Store; clock: Clock; ancho
   }
 }
 
-export function subjectOf(table: AuditedTable, key: readonly (string | number)[]): string {
+function subjectOf(table: AuditedTable, key: readonly (string | number)[]): string {
   return `${table.table}/${key.join('/')}`
 }
 

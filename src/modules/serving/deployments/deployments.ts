@@ -11,13 +11,14 @@ import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
 import type { Runtimes } from '../runtimes/index.ts'
+import { createAdmission } from './admission.ts'
+import type { ChallengerHealth } from './challengers.ts'
 import type { Live, Scored } from './live.ts'
 import { createRouting } from './routing.ts'
-import { type ChallengerHealth, createScoring } from './scoring.ts'
+import { createScoring } from './scoring.ts'
 import { findRoute, routesTable, type StoredRoute, saveRoute } from './store.ts'
-import { createBuckets } from './token-bucket.ts'
 
-export type ScoreInput = {
+type ScoreInput = {
   readonly deployment: string
   /** One id a row; a label names it later. */
   readonly ids: readonly string[]
@@ -65,7 +66,7 @@ export function createDeployments(deps: Deps): Deployments {
   const { sql, documents, ledger, bus, clock, ids, log } = deps
   const routing = createRouting(deps)
   const scoring = createScoring({ telemetry: deps.telemetry, clock, log, nowUs: () => Math.round(performance.now() * 1_000) })
-  const buckets = createBuckets(clock)
+  const admit = createAdmission(clock, scoring.waiting)
 
   bus.watch((event) => {
     const { kind, name, model } = event.data as { kind?: string; name?: string; model?: string }
@@ -83,29 +84,6 @@ export function createDeployments(deps: Deps): Deployments {
       })
     if (!entry.live) throw new AppError('unavailable', `deployment ${name} cannot serve: ${entry.problem}`, { deployment: name })
     return entry.live
-  }
-
-  function admit(live: Live, rows: number, caller: Pick<Caller, 'id' | 'project'>) {
-    const { limits } = live.spec
-    if (rows > limits.rowsPerRequest)
-      throw new AppError('too_large', `the request has ${rows} rows; deployment ${live.name} takes ${limits.rowsPerRequest}`, {
-        rows,
-        limit: limits.rowsPerRequest,
-      })
-    if (scoring.waiting() + rows > Math.max(limits.concurrency, limits.rowsPerRequest))
-      throw new AppError(
-        'throttled',
-        `deployment ${live.name} is at its limit of ${limits.concurrency} rows at once; try again in a second`,
-        { retryAfterSeconds: 1 },
-      )
-    if (limits.requestsPerSecond === undefined) return
-    const waitSeconds = buckets.take(`${caller.project}/${live.name}/${caller.id}`, limits.requestsPerSecond, 1)
-    if (waitSeconds > 0)
-      throw new AppError(
-        'throttled',
-        `${caller.id} is over ${limits.requestsPerSecond} requests a second on ${live.name}; try again in ${waitSeconds.toFixed(2)} s`,
-        { retryAfterSeconds: waitSeconds },
-      )
   }
 
   async function describe(document: Declared<'Deployment'>): Promise<Deployment> {

@@ -1,3 +1,4 @@
-export { createDeployments, type Deployments, type ScoreInput } from './deployments.ts'
-export type { Live, Scored } from './live.ts'
+export type { ChallengerHealth } from './challengers.ts'
+export { createDeployments, type Deployments } from './deployments.ts'
+export type { Live } from './live.ts'
 export { routesTable } from './store.ts'

@@ -8,7 +8,7 @@ import type { Runtimes } from '../runtimes/index.ts'
 import type { Live, LoadedVersion } from './live.ts'
 import { findRoute } from './store.ts'
 
-export type Entry = { readonly live: Live | null; readonly problem: string | null }
+type Entry = { readonly live: Live | null; readonly problem: string | null }
 export type Routing = {
   /** The entry of a deployment; from memory, without waiting. */
   get(project: string, name: string): Entry | undefined

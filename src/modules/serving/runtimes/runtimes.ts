@@ -17,7 +17,7 @@ export type Runtimes = {
 }
 
 /** Larger files belong in a worker or a remote runtime, not in the process that answers requests. */
-export const MODEL_LIMIT_BYTES = 512 * 1024 * 1024
+const MODEL_LIMIT_BYTES = 512 * 1024 * 1024
 const WARM_ROWS = [1, 8, 64]
 
 type Held = { users: number; readonly sizeBytes: number; readonly scorer: Promise<Scorer> }

@@ -1,1 +1,1 @@
-export { type Activity, createActivity } from './activity.ts'
+export { createActivity } from './activity.ts'

@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto'
 import type { Alert, alerts } from '../../../contract/alerts.ts'
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
@@ -9,7 +8,8 @@ import type { Ids } from '../../../infra/ids.ts'
 import type { Jobs } from '../../../infra/jobs/index.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import { createRecords } from '../../../infra/sql/records.ts'
-import type { Declared, Documents, Rule } from '../../govern/documents/index.ts'
+import type { Declared, Documents } from '../../govern/documents/index.ts'
+import { type Outgoing, postAlert, type Webhook } from './webhook.ts'
 
 export type Alerts = Verbs<typeof alerts>
 
@@ -20,50 +20,58 @@ type Deps = {
   bus: Bus
   jobs: Jobs
   documents: Documents
-  fetch: typeof fetch
-  readSecret: (name: string) => string | undefined
-}
-type Delivery = { readonly project: string; readonly alert: string; readonly url: string; readonly secretEnvironment?: string }
+} & Outgoing
+type Delivery = Webhook & { readonly project: string; readonly alert: string }
 
 const DELIVERY_ATTEMPTS = 6
-const DELIVERY_TIMEOUT_MS = 10_000
+/** Twice what one request may take. */
+const DELIVERY_TIMEOUT_MS = 20_000
 
-/** An alert that nobody owns, or that does not say what to do, would only teach people to look away. */
-export const checkAlert: Rule<'Alert'> = ({ metadata, spec }) => {
-  if (!spec.enabled) return
-  if (!metadata.owner)
-    throw new AppError('invalid', `Alert ${metadata.name}: an enabled alert needs metadata.owner, the person or team that acts on it`)
-  if (!spec.runbook)
-    throw new AppError('invalid', `Alert ${metadata.name}: an enabled alert needs spec.runbook, the page that says what to do`)
+export function createAlerts(deps: Deps): Alerts {
+  const { sql, bus } = deps
+  const records = createAlertRecords(sql)
+  fireOnEvents(deps, records)
+  defineDelivery(deps, records)
+
+  async function change(caller: Caller, id: string, edit: (alert: Alert) => Alert): Promise<Alert> {
+    return await sql.transaction(async (tx) => {
+      const before = await records.lock(tx, caller.project, id)
+      if (!before) throw new AppError('not_found', `project ${caller.project} has no alert ${id}; see "setpoint alerts list-alerts"`)
+      const after = edit(before)
+      await records.save(tx, after)
+      await bus.publish(tx, {
+        name: 'alerts.changed',
+        project: caller.project,
+        subject: id,
+        data: { state: after.state, by: caller.id, deployment: after.deployment },
+      })
+      return after
+    })
+  }
+
+  return {
+    async listAlerts({ state, limit }, caller) {
+      return await records.list(sql, { project: caller.project, state, limit })
+    },
+    async acknowledgeAlert({ id }, caller) {
+      return await change(caller, id, (alert) =>
+        alert.state === 'firing' ? { ...alert, state: 'acknowledged', acknowledgedBy: caller.id } : alert,
+      )
+    },
+    async resolveAlert({ id }, caller) {
+      return await change(caller, id, (alert) => ({ ...alert, state: 'resolved', acknowledgedBy: alert.acknowledgedBy ?? caller.id }))
+    },
+  }
 }
 
-export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, readSecret }: Deps): Alerts {
-  const records = createRecords<Alert>(
-    'alerts',
-    (alert) => ({ deployment: alert.deployment, state: alert.state, at: alert.at }),
-    sql.dialect,
-  )
+type AlertRecords = ReturnType<typeof createAlertRecords>
 
-  for (const name of Object.keys(events) as EventName[])
-    if (!name.startsWith('alerts.')) bus.on(name, 'alerts', (event) => fire({ ...event, name }))
+function createAlertRecords(sql: Sql) {
+  return createRecords<Alert>('alerts', (alert) => ({ deployment: alert.deployment, state: alert.state, at: alert.at }), sql.dialect)
+}
 
-  jobs.define('alerts.deliver', {
-    maxAttempts: DELIVERY_ATTEMPTS,
-    timeoutMs: DELIVERY_TIMEOUT_MS * 2,
-    async run({ payload, job }) {
-      const delivery = payload as Delivery
-      const alert = await records.find(sql, delivery.project, delivery.alert)
-      if (!alert) return
-      try {
-        await post(delivery, alert)
-        await mark(delivery, 'delivered')
-      } catch (error) {
-        if (job.failures + 1 >= DELIVERY_ATTEMPTS) await mark(delivery, 'failed')
-        throw error
-      }
-    },
-  })
-
+/** Answers every event of the product, but for those of alerts themselves, with the alerts its rules ask for. */
+function fireOnEvents({ sql, clock, ids, bus, jobs, documents }: Deps, records: AlertRecords): void {
   async function fire(event: BusEvent & { name: EventName }): Promise<void> {
     const deployment = (event.data as { deployment?: string }).deployment ?? null
     const rules = (await documents.all('Alert', event.project)).filter(
@@ -106,29 +114,12 @@ export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, rea
     })
   }
 
-  /** A redirect is a failure: following it could carry the alert into a network it was not meant for. */
-  async function post({ url, secretEnvironment }: Delivery, alert: Alert): Promise<void> {
-    const body = JSON.stringify({ alert })
-    const secret = secretEnvironment === undefined ? undefined : readSecret(secretEnvironment)
-    if (secretEnvironment !== undefined && secret === undefined)
-      throw new AppError('invalid', `alert ${alert.rule}: the environment has no ${secretEnvironment} to sign with`)
-    const signature = secret && createHmac('sha256', secret).update(body).digest('hex')
-    const headers = {
-      'content-type': 'application/json',
-      'setpoint-delivery': alert.id,
-      ...(signature && { 'setpoint-signature': `sha256=${signature}` }),
-    }
-    const response = await fetch(url, {
-      method: 'POST',
-      body,
-      headers,
-      redirect: 'manual',
-      signal: AbortSignal.timeout(DELIVERY_TIMEOUT_MS),
-    })
-    await response.body?.cancel()
-    if (!response.ok) throw new AppError('unavailable', `the webhook of alert ${alert.rule} answered ${response.status}`)
-  }
+  for (const name of Object.keys(events) as EventName[])
+    if (!name.startsWith('alerts.')) bus.on(name, 'alerts', (event) => fire({ ...event, name }))
+}
 
+/** Defines the job that delivers an alert to its webhook, and says on the alert how that went. */
+function defineDelivery({ sql, jobs, fetch, readSecret }: Deps, records: AlertRecords): void {
   async function mark({ project, alert }: Delivery, delivery: Alert['delivery']): Promise<void> {
     await sql.transaction(async (tx) => {
       const found = await records.lock(tx, project, alert)
@@ -136,33 +127,20 @@ export function createAlerts({ sql, clock, ids, bus, jobs, documents, fetch, rea
     })
   }
 
-  async function change(caller: Caller, id: string, edit: (alert: Alert) => Alert): Promise<Alert> {
-    return await sql.transaction(async (tx) => {
-      const before = await records.lock(tx, caller.project, id)
-      if (!before) throw new AppError('not_found', `project ${caller.project} has no alert ${id}; see "setpoint alerts list-alerts"`)
-      const after = edit(before)
-      await records.save(tx, after)
-      await bus.publish(tx, {
-        name: 'alerts.changed',
-        project: caller.project,
-        subject: id,
-        data: { state: after.state, by: caller.id, deployment: after.deployment },
-      })
-      return after
-    })
-  }
-
-  return {
-    async listAlerts({ state, limit }, caller) {
-      return await records.list(sql, { project: caller.project, state, limit })
+  jobs.define('alerts.deliver', {
+    maxAttempts: DELIVERY_ATTEMPTS,
+    timeoutMs: DELIVERY_TIMEOUT_MS,
+    async run({ payload, job }) {
+      const delivery = payload as Delivery
+      const alert = await records.find(sql, delivery.project, delivery.alert)
+      if (!alert) return
+      try {
+        await postAlert({ fetch, readSecret }, delivery, alert)
+        await mark(delivery, 'delivered')
+      } catch (error) {
+        if (job.failures + 1 >= DELIVERY_ATTEMPTS) await mark(delivery, 'failed')
+        throw error
+      }
     },
-    async acknowledgeAlert({ id }, caller) {
-      return await change(caller, id, (alert) =>
-        alert.state === 'firing' ? { ...alert, state: 'acknowledged', acknowledgedBy: caller.id } : alert,
-      )
-    },
-    async resolveAlert({ id }, caller) {
-      return await change(caller, id, (alert) => ({ ...alert, state: 'resolved', acknowledgedBy: alert.acknowledgedBy ?? caller.id }))
-    },
-  }
+  })
 }

@@ -1,1 +1,2 @@
-export { type Alerts, checkAlert, createAlerts } from './alerts.ts'
+export { createAlerts } from './alerts.ts'
+export { checkAlert } from './check-alert.ts'

@@ -1,5 +1,6 @@
-import type { MonitorSpec } from '../../../contract/drift.ts'
-import type { Db } from '../../../infra/sql/index.ts'
+import type { Detection, MonitorSpec } from '../../../contract/drift.ts'
+import type { Db, Sql } from '../../../infra/sql/index.ts'
+import { createRecords } from '../../../infra/sql/records.ts'
 import type { DetectorState } from '../../../lib/stats/e-detector.ts'
 import type { ErrorDetectorState } from '../../../lib/stats/error-detector.ts'
 import type { Profile } from '../../../lib/stats/profile.ts'
@@ -110,4 +111,14 @@ export async function saveMonitor(db: Db, project: string, name: string, state: 
     .values({ project, name, ...values })
     .onConflict((conflict) => conflict.columns(['project', 'name']).doUpdateSet(values))
     .execute()
+}
+
+export type Detections = ReturnType<typeof createDetections>
+
+export function createDetections(sql: Sql) {
+  return createRecords<Detection>(
+    'detections',
+    (detection) => ({ deployment: detection.deployment, state: detection.signal, at: detection.storedAt }),
+    sql.dialect,
+  )
 }

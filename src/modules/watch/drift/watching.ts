@@ -19,7 +19,7 @@ const BLOCK_ROWS = 64
 const SIGNALS = 2
 const MOST_DETECTORS = 100
 
-export const nothingShown: Shown = { rows: 0, evidence: 0, threshold: 0, streams: [] }
+const nothingShown: Shown = { rows: 0, evidence: 0, threshold: 0, streams: [] }
 export const freshSignal = { detector: null, crossings: 0, detection: null, shown: nothingShown } as const
 
 /** The budget as an expected number of rows between false alarms. */

@@ -1,1 +1,1 @@
-export { createObjectives, type Objectives } from './objectives.ts'
+export { createObjectives } from './objectives.ts'

@@ -1,0 +1,75 @@
+import type { Caller } from '../../../contract/endpoint.ts'
+import type { Alias, AliasRecord } from '../../../contract/registry.ts'
+import type { Bus } from '../../../infra/bus/index.ts'
+import type { Clock } from '../../../infra/clock.ts'
+import type { Tx } from '../../../infra/sql/index.ts'
+import type { Ledger } from '../../govern/ledger/index.ts'
+import { needVersion } from './needed.ts'
+import * as store from './store.ts'
+
+type Actor = Pick<Caller, 'id' | 'project'>
+export type Aliases = ReturnType<typeof createAliases>
+
+/** Moves and removes aliases as part of a larger change. */
+export function createAliases({ clock, ledger, bus }: { clock: Clock; ledger: Ledger; bus: Bus }) {
+  /** Throws `not_found` when the version is not there. The alias remembers the version it stood on before. */
+  async function moveAliasIn(
+    tx: Tx,
+    move: { model: string; alias: Alias; version: number; reason: string },
+    caller: Actor,
+  ): Promise<AliasRecord> {
+    const { model, alias, version, reason } = move
+    await needVersion(tx, caller.project, model, version)
+    const before = await store.findAlias(tx, caller.project, model, alias)
+    if (before?.version === version) return before
+    const record: AliasRecord = {
+      model,
+      alias,
+      version,
+      previousVersion: before?.version ?? null,
+      movedAt: clock.now(),
+      movedBy: caller.id,
+      reason,
+    }
+    await store.saveAlias(tx, caller.project, record)
+    await ledger.seal(tx, {
+      caller,
+      reason,
+      operation: 'registry.moveAlias',
+      table: store.aliasesTable,
+      key: [caller.project, model, alias],
+    })
+    await bus.publish(tx, {
+      name: 'registry.alias_moved',
+      project: caller.project,
+      subject: model,
+      data: { model, alias, version, previousVersion: record.previousVersion, by: caller.id, reason },
+    })
+    return record
+  }
+
+  /** Changes nothing when there is no such alias. */
+  async function removeAliasIn(
+    tx: Tx,
+    { model, alias, reason }: { model: string; alias: Alias; reason: string },
+    caller: Actor,
+  ): Promise<void> {
+    if (!(await store.findAlias(tx, caller.project, model, alias))) return
+    await store.deleteAlias(tx, caller.project, model, alias)
+    await ledger.seal(tx, {
+      caller,
+      reason,
+      operation: 'registry.removeAlias',
+      table: store.aliasesTable,
+      key: [caller.project, model, alias],
+    })
+    await bus.publish(tx, {
+      name: 'registry.alias_removed',
+      project: caller.project,
+      subject: model,
+      data: { model, alias, by: caller.id, reason },
+    })
+  }
+
+  return { moveAliasIn, removeAliasIn }
+}
