@@ -51,6 +51,8 @@ const audited = [
   incidentsTable,
 ]
 
+export type App = Awaited<ReturnType<typeof createApp>>
+
 /**
  * The composition root: builds every module on the infrastructure, binds the contract, subscribes the flows, mounts the
  * protocols. What depends on what is what is handed to what, here.
