@@ -79,6 +79,17 @@ test('what is answered is recorded, joined with labels that come late, twice and
   expect(traffic.deployments[0]!.requests).toBeGreaterThanOrEqual(400)
 })
 
+test('a model that gives no number for a row says so, and never answers with nothing', async () => {
+  const file = logisticModel({ name: 'test', version: '1' }, Float32Array.of(1, 1), 0)
+  await registerModel(world.admin, 'linear', file, { alias: 'champion' })
+  await world.admin.call(documents.apply, { documents: [deployment('linear')] })
+  await expect(world.admin.call(deployments.predict, { deployment: 'linear', features: { a: 1, b: null } })).rejects.toMatchObject({
+    code: 'invalid',
+    message: /gives no number for row 0/,
+  })
+  expect(await world.admin.call(deployments.predict, { deployment: 'linear', features: { a: 1, b: 1 } })).toMatchObject({ prediction: 1 })
+})
+
 test('who declares a deployment may use it in the next call', async () => {
   await world.admin.call(documents.apply, { documents: [deployment('fresh', 'churn')] })
   const response = await fetch(`${world.url}/v2/models/fresh/infer`, {
