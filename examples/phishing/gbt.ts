@@ -1,5 +1,6 @@
 import { type Tree, treeModel } from '../../src/lib/onnx/tree-ensemble.ts'
 import { createRandom } from '../../src/lib/random.ts'
+import { binOf } from '../../src/lib/stats/bins.ts'
 
 export type TrainOptions = {
   readonly trees?: number
@@ -90,17 +91,6 @@ function edgesFrom(column: Float32Array): Float32Array {
   for (let b = 1; b < BINS; b++) cuts.add(sorted[Math.floor((b * (sorted.length - 1)) / BINS)] ?? 0)
   cuts.delete(sorted.at(-1) ?? 0)
   return Float32Array.from(cuts)
-}
-
-function binOf(edges: Float32Array, value: number): number {
-  let low = 0
-  let high = edges.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (value <= edges[middle]!) high = middle
-    else low = middle + 1
-  }
-  return low
 }
 
 type Growth = {

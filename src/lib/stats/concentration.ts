@@ -1,23 +1,12 @@
+import { binOf } from './bins.ts'
 import type { FeatureProfile } from './profile.ts'
-
-/** Bin of a value in a frozen profile; the bin after the last is for values that are missing. */
-function binOf(value: number, { edges }: FeatureProfile): number {
-  if (!Number.isFinite(value)) return edges.length + 1
-  let low = 0
-  let high = edges.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (value <= edges[middle]!) high = middle
-    else low = middle + 1
-  }
-  return low
-}
 
 /** Total variation distance, 0 to 1, between the values and the profile they are held against. */
 export function distanceFrom(feature: FeatureProfile, values: readonly number[]): number {
   if (values.length === 0) return 0
+  // The bin after the last is for values that are missing.
   const counts = new Array<number>(feature.edges.length + 2).fill(0)
-  for (const value of values) counts[binOf(value, feature)]! += 1
+  for (const value of values) counts[Number.isFinite(value) ? binOf(feature.edges, value) : feature.edges.length + 1]! += 1
   return counts.reduce((sum, count, bin) => sum + Math.abs(count / values.length - (feature.expected[bin] ?? feature.missing)), 0) / 2
 }
 
