@@ -51,6 +51,7 @@ const audited = [
   incidentsTable,
 ]
 
+export type App = Awaited<ReturnType<typeof createApp>>
 type Modules = ReturnType<typeof buildModules>
 
 /**

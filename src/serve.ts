@@ -1,11 +1,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { createApp } from './app.ts'
+import { type App, createApp } from './app.ts'
 import type { Caller } from './contract/endpoint.ts'
 import { AppError, messageFrom } from './contract/errors.ts'
 import { type Config, printableConfig, readConfig } from './infra/config.ts'
-import { createLog } from './infra/log.ts'
-import { openInfra } from './infra/open.ts'
+import { createLog, type Log } from './infra/log.ts'
+import { type Infra, openInfra } from './infra/open.ts'
 
 const STOP_WITHIN_MS = 10_000
 const LOCAL_KEY_MS = 365 * 86_400_000
@@ -18,6 +18,7 @@ async function serve(): Promise<void> {
   log.info('serve.starting', { config: printableConfig(config), node: process.version })
   const infra = await openInfra(config, { log })
   const app = await createApp(infra)
+  stopOnSignals(app, infra, log)
   const first = await app.start()
   const url = await app.http.listen(config.host, config.port)
   infra.setServerUrl(url)
@@ -27,7 +28,10 @@ async function serve(): Promise<void> {
   process.stdout.write(
     `\n  Setpoint is at ${url}\n  Open the console: ${url}/sign-in#${token}\n  (the link works once, for 10 minutes; "setpoint access create-sign-in" makes another)\n\n`,
   )
+}
 
+/** Stops in the order that loses nothing; a second signal ends at once. */
+function stopOnSignals(app: App, infra: Infra, log: Log): void {
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -49,7 +53,7 @@ async function serve(): Promise<void> {
 const local: Caller = { id: 'local', project: 'default', scopes: new Set(['admin']), requestId: 'start' }
 
 /** Leaves a key in the data folder, readable by its owner only, so that the command line on this machine needs no set-up. */
-async function leaveKey(app: Awaited<ReturnType<typeof createApp>>, config: Config, url: string): Promise<void> {
+async function leaveKey(app: App, config: Config, url: string): Promise<void> {
   const file = path.join(config.data, 'local.json')
   const kept = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as { token?: string }) : {}
   const token =

@@ -119,6 +119,18 @@ test('the guides name only files that exist', () => {
   expect(broken).toEqual([])
 })
 
+test('the lockfile holds every optional dependency, of other systems too, and no address', () => {
+  type Locked = { packages: Record<string, { optionalDependencies?: Record<string, string>; resolved?: string }> }
+  const { packages } = JSON.parse(textOf('package-lock.json')) as Locked
+  const missing = Object.entries(packages).flatMap(([at, { optionalDependencies }]) =>
+    Object.keys(optionalDependencies ?? {}).filter(
+      (name) => !(`node_modules/${name}` in packages) && !(`${at}/node_modules/${name}` in packages),
+    ),
+  )
+  expect(missing).toEqual([])
+  expect(Object.values(packages).filter((one) => one.resolved !== undefined)).toEqual([])
+})
+
 test('what must stay short stays short', () => {
   const linesOf = (file: string) => textOf(file).split('\n').length
   expect(linesOf('ARCHITECTURE.md')).toBeLessThanOrEqual(200)

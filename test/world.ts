@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { inject } from 'vitest'
-import { createApp } from '../src/app.ts'
+import { type App, createApp } from '../src/app.ts'
 import type { Role } from '../src/contract/access.ts'
 import { type Client, createClient } from '../src/contract/client.ts'
 import { documents } from '../src/contract/documents.ts'
@@ -22,7 +22,7 @@ export type World = {
   readonly clock: ManualClock
   readonly random: Random
   readonly infra: Awaited<ReturnType<typeof openInfra>>
-  readonly app: Awaited<ReturnType<typeof createApp>>
+  readonly app: App
   /** A client with the rights of an admin of the default project. */
   readonly admin: Client
   /** A client with a new key of its own. */

@@ -3,22 +3,17 @@ import { onnxFrom, scoreRows, trainTrees } from '../../examples/phishing/gbt.ts'
 import { createClient } from '../../src/contract/client.ts'
 import { registry } from '../../src/contract/registry.ts'
 import { createNumericCsvReader, numericCsvHeader, numericCsvLine } from '../../src/lib/numeric-csv.ts'
-import { createRandom } from '../../src/lib/random.ts'
 import { confusionOf, errorRateOf } from '../../src/lib/stats/classification.ts'
 import { TREES } from './settings.ts'
+import { splitRows } from './split.ts'
 
 // The trainer of the ELEC2 benchmark: gradient-boosted trees on the snapshot, a third of its rows held back as reference.
-
-const HELD_BACK = 1 / 3
 
 const features = process.env.SETPOINT_FEATURES!.split(',')
 const reader = createNumericCsvReader()
 reader.push(fs.readFileSync(process.env.SETPOINT_DATASET!, 'utf8'))
 const table = reader.end()
-const random = createRandom(1)
-const taught: number[] = []
-const heldBack: number[] = []
-for (let row = 0; row < table.rows; row++) (random.next() < HELD_BACK ? heldBack : taught).push(row)
+const { taught, heldBack } = splitRows(table.rows)
 
 function pick(rows: readonly number[]) {
   const columns = [...features, 'label'].map((name) => table.columns[table.names.indexOf(name)]!)

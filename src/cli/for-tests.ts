@@ -5,7 +5,7 @@ import type { ClientSettings } from '../infra/config.ts'
 import { runCommand } from './run.ts'
 import type { Shell } from './shell.ts'
 
-export type Run = { readonly code: number; readonly out: string; readonly notes: string; readonly bytes: Buffer }
+type Run = { readonly code: number; readonly out: string; readonly notes: string; readonly bytes: Buffer }
 export type Person = {
   readonly folder: string
   readonly shell: Shell

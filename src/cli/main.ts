@@ -5,6 +5,8 @@ import { readClientSettings } from '../infra/config.ts'
 import { runCommand } from './run.ts'
 import type { Shell, Terminal } from './shell.ts'
 
+/** What a terminal that does not know its width is taken for. */
+const NARROW_TERMINAL = 80
 const root = path.resolve(import.meta.dirname, '../..')
 
 function createTerminal(): Terminal {
@@ -21,7 +23,7 @@ function createTerminal(): Terminal {
         else stdout.once('drain', resolve)
       }),
     note: (text) => void stderr.write(text),
-    columns: stdout.isTTY ? stdout.columns : undefined,
+    columns: stdout.isTTY ? stdout.columns || NARROW_TERMINAL : undefined,
     watched: stderr.isTTY ?? false,
     // Knows NO_COLOR and terminals without colours.
     colours: stdout.isTTY && stdout.hasColors(),

@@ -5,11 +5,13 @@ import type { Endpoint } from '../contract/endpoint.ts'
 import { operations } from '../contract/operations.ts'
 import { addProfileCommands } from './connection/commands.ts'
 import { addConnectionOptions } from './connection/options.ts'
-import { addDocumentCommands } from './documents/commands.ts'
+import { addApplyCommands, addDeleteCommand } from './documents/changing.ts'
+import { addExportCommand, addGetCommand } from './documents/reading.ts'
 import { exitCodes } from './failures.ts'
 import { addOperation, type Finish } from './operations/command.ts'
 import { kebabCase } from './operations/fields.ts'
 import { addReferenceCommands } from './reference/commands.ts'
+import { addReplayCommand } from './replay/command.ts'
 import { addServerCommands } from './server-commands.ts'
 import type { Shell } from './shell.ts'
 
@@ -56,7 +58,12 @@ export function createProgram(shell: Shell, finish: Finish): Command {
   program.commandsGroup('Start here:')
   addServerCommands(program, shell, finish)
   program.commandsGroup('Declare:')
-  addDocumentCommands(program, shell, finish)
+  addApplyCommands(program, shell, finish)
+  addGetCommand(program, shell)
+  addDeleteCommand(program, shell)
+  addExportCommand(program, shell)
+  program.commandsGroup('Try:')
+  addReplayCommand(program, shell, finish)
   program.commandsGroup('Set up:')
   addProfileCommands(program, shell)
   addReferenceCommands(program, shell)

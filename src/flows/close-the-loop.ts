@@ -1,5 +1,6 @@
 import type { Caller } from '../contract/endpoint.ts'
 import { AppError, messageFrom } from '../contract/errors.ts'
+import type { GateVerdict } from '../contract/gates.ts'
 import type { LoopSpec, LoopStepName } from '../contract/loops.ts'
 import type { Bus, BusEvent } from '../infra/bus/index.ts'
 import type { Clock } from '../infra/clock.ts'
@@ -36,6 +37,8 @@ type Step = { readonly run: KeptRun; readonly spec: LoopSpec; readonly caller: C
 
 /** How soon a waiting step is looked at again when no event wakes it before. */
 const LOOK_AGAIN_MS = 1_000
+/** How many versions that once were champion are asked whether they are the best again. */
+const FORMER_CHAMPIONS = 5
 /** How soon a gate without enough labels is asked again. */
 const GATE_AGAIN_MS = 5_000
 /** How long before its detection a shift may have begun. */
@@ -266,35 +269,46 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
     return { end: 'failed', summary: `training ${training.state}: ${training.problem}`, evidence, patch }
   },
 
-  /** The gate looks at rows the challenger never saw: those held out from its training, and all that came since. */
-  async gate({ gates, retraining, clock }, { run, spec, caller }) {
+  /**
+   * The gate looks at rows the challenger never saw: those held out from its training, and all that came since. Former
+   * champions are asked too: what was right once may be right again, and costs no rollout of something unknown.
+   */
+  async gate({ gates, retraining, rollouts, clock }, { run, spec, caller }) {
     const training = await retraining.getTraining({ id: run.training! }, caller)
     const look = Math.floor((clock.now() - run.steps.at(-1)!.startedAt) / GATE_AGAIN_MS)
-    const key = `${run.id}/${run.attempts}/${run.challenger}/${look}`
-    const verdict = await gates.evaluateGate(
-      {
-        gate: spec.gate!,
-        deployment: run.deployment,
-        challenger: run.challenger!,
-        fromMs: training.heldOutFromMs!,
-        toMs: clock.now(),
-        key,
-      },
-      caller,
-    )
-    const patch = { verdict: verdict.id }
-    const evidence = { verdict: verdict.id, checks: verdict.checks }
-    if (verdict.verdict === 'pass') return { go: 'approve', summary: verdict.reason, evidence, patch }
-    if (verdict.verdict === 'insufficient_data' && clock.now() - run.steps.at(-1)!.startedAt < spec.corroborate.withinSeconds * 1_000)
-      return { wait: `waiting for labels: ${verdict.reason}`, patch }
+    const former = await rollouts.formerChampions(run.project, run.deployment, FORMER_CHAMPIONS)
+    const verdicts: GateVerdict[] = []
+    for (const challenger of new Set([training.version!, ...former])) {
+      const key = `${run.id}/${run.attempts}/${challenger}/${look}`
+      verdicts.push(
+        await gates.evaluateGate(
+          { gate: spec.gate!, deployment: run.deployment, challenger, fromMs: training.heldOutFromMs!, toMs: clock.now(), key },
+          caller,
+        ),
+      )
+    }
+    const trained = verdicts[0]!
+    const [best] = verdicts.filter(({ verdict }) => verdict === 'pass').sort((a, b) => b.checks[0]!.difference! - a.checks[0]!.difference!)
+    const evidence = {
+      verdict: (best ?? trained).id,
+      checks: (best ?? trained).checks,
+      asked: verdicts.map(({ challenger, verdict, reason }) => ({ version: challenger, verdict, reason })),
+    }
+    if (best) {
+      const again = best === trained ? '' : `version ${best.challenger}, a former champion, is the best again: `
+      return { go: 'approve', summary: `${again}${best.reason}`, evidence, patch: { verdict: best.id, challenger: best.challenger } }
+    }
+    const patch = { verdict: trained.id }
+    if (trained.verdict === 'insufficient_data' && clock.now() - run.steps.at(-1)!.startedAt < spec.corroborate.withinSeconds * 1_000)
+      return { wait: `waiting for labels: ${trained.reason}`, patch }
     if (run.attempts < spec.maxTrainings)
       return {
         go: 'retrain',
-        summary: `version ${run.challenger} refused (${verdict.reason}); once more with the labels since`,
+        summary: `version ${trained.challenger} refused (${trained.reason}); once more with the labels since`,
         evidence,
         patch,
       }
-    return { end: 'refused', summary: `version ${run.challenger} refused: ${verdict.reason}`, evidence, patch }
+    return { end: 'refused', summary: `version ${trained.challenger} refused: ${trained.reason}`, evidence, patch }
   },
 
   async approve(_deps, { run, spec }) {

@@ -17,13 +17,13 @@ afterEach(() => world.close())
 const verify = (head?: string) => world.admin.call(ledger.verify, { head })
 const tamper = (statement: string) => raw.raw(statement).execute(world.infra.sql.db)
 
-test('every change has an actor and a reason, and an untouched ledger is intact', async () => {
+test('every change has an actor and a reason, and an untouched ledger is intact [CORE-05]', async () => {
   expect(await verify()).toMatchObject({ intact: true, broken: null })
   const [entry] = await world.admin.call(ledger.listEntries, { subject: 'model_aliases/default/churn/champion' })
   expect(entry).toMatchObject({ operation: 'registry.moveAlias', reason: 'a better cut', state: { version: 2, previous_version: 1 } })
 })
 
-test('replaying the ledger gives the state', async () => {
+test('replaying the ledger gives the state [CORE-05]', async () => {
   const text = await (await world.admin.download(ledger.export, {})).text()
   const replayed = new Map<string, unknown>()
   for (const line of text.trim().split('\n')) {

@@ -127,7 +127,7 @@ async function until(step: string | 'ended', next: () => Promise<void>): Promise
 /** The world has moved: what used to be right above 0.5 is now right above 0.3. */
 const moved = () => traffic(rowsOf(world.random, 400, 0.3))
 
-test('a real change is detected, confirmed, retrained, proven, canaried and promoted with no person in between', async () => {
+test('a real change is detected, confirmed, retrained, proven, canaried and promoted with no person in between [CORE-02, CORE-12, P8-14, P8-24, RET-14]', async () => {
   await declare()
   await traffic(rowsOf(world.random, 400))
   expect(await world.admin.call(loops.listRuns, {})).toEqual([])
@@ -159,7 +159,24 @@ test('a real change is detected, confirmed, retrained, proven, canaried and prom
   expect(await world.admin.call(deployments.getDeployment, { deployment: 'churn' })).toMatchObject({ route: { championVersion: 1 } })
 })
 
-test('poisoned labels are quarantined by their source and teach nothing', async () => {
+test('what was right once and is right again comes back as the former champion', async () => {
+  const always = `const c = createClient({ url: process.env.SETPOINT_URL, token: process.env.SETPOINT_TOKEN })
+const snapshot = fs.readFileSync(process.env.SETPOINT_DATASET, 'utf8').trim().split('\\n').slice(1).map((line) => line.split(',').map(Number))
+await registerModel(c, 'churn', modelWithCut(0.3), { rows: snapshot.filter((row) => row[3] === 1).map(([a, b, label]) => ({ a, b, label })), training: process.env.SETPOINT_TRAINING })
+process.exit(0)`
+  await declare({ cooldownSeconds: 1 }, writeTrainer(always))
+  await traffic(rowsOf(world.random, 400))
+  expect(await until('ended', moved)).toMatchObject({ outcome: 'promoted', challenger: 2 })
+  const back = () => traffic(rowsOf(world.random, 400, 0.5))
+  await back()
+  const runs = async () => (await world.admin.call(loops.listRuns, {})).filter((run) => run.training !== null)
+  for (let i = 0; i < 40 && ((await runs()).length < 2 || (await runs())[0]!.state !== 'ended'); i++) await back()
+  const [run] = await runs()
+  expect(run).toMatchObject({ outcome: 'promoted', challenger: 1 })
+  expect(run!.steps.find((step) => step.name === 'gate')!.summary).toMatch(/version 1, a former champion, is the best again/)
+})
+
+test('poisoned labels are quarantined by their source and teach nothing [P8-17, RET-04]', async () => {
   await declare()
   await traffic(rowsOf(world.random, 400))
   const source = (i: number) => ['desk', 'audit', 'crowd'][i % 3]!
@@ -174,7 +191,7 @@ test('poisoned labels are quarantined by their source and teach nothing', async 
   expect((await world.admin.call(loops.listRuns, {})).filter((other) => other.outcome !== 'refused')).toHaveLength(1)
 })
 
-test('broken data is quarantined at once, without waiting for labels', async () => {
+test('broken data is quarantined at once, without waiting for labels [P8-16, RET-04]', async () => {
   await declare()
   await traffic(rowsOf(world.random, 400))
   const run = await until('ended', async () => {
@@ -193,7 +210,7 @@ test('broken data is quarantined at once, without waiting for labels', async () 
   expect(await world.admin.call(retraining.listTrainings, {})).toEqual([])
 })
 
-test('a shift that costs nothing is dismissed', async () => {
+test('a shift that costs nothing is dismissed [P8-15]', async () => {
   await declare()
   await traffic(rowsOf(world.random, 400))
   const shifted = () => traffic(rowsOf(world.random, 400).map((row) => ({ ...row, b: row.b / 3 })))
@@ -215,7 +232,7 @@ test('an attack by a few actors is told apart from a change of all', async () =>
   })
 })
 
-test('a challenger that does not win is refused at the gate, and the loop rests', async () => {
+test('a challenger that does not win is refused at the gate, and the loop rests [RET-07, RET-11, RET-19]', async () => {
   const bad = `const c = createClient({ url: process.env.SETPOINT_URL, token: process.env.SETPOINT_TOKEN })
 await registerModel(c, 'churn', modelWithCut(0.8), { rows: [{ a: 0.9, b: 0.1, label: 1 }, { a: 0.1, b: 0.1, label: 0 }], training: process.env.SETPOINT_TRAINING })
 process.exit(0)`
@@ -240,7 +257,7 @@ test('a trainer that fails, or registers nothing, ends the run and says why', as
   expect(log.text).toContain('no luck today')
 })
 
-test('a person is asked where the loop says so, may hold it, and may end it', async () => {
+test('a person is asked where the loop says so, may hold it, and may end it [RET-08]', async () => {
   await declare({ approval: 'before_rollout' })
   await traffic(rowsOf(world.random, 400))
   const waiting = await until('waiting_for_approval', moved)
@@ -261,7 +278,7 @@ test('a person is asked where the loop says so, may hold it, and may end it', as
   })
 })
 
-test('traffic as it was raises nothing, however long it lasts', async () => {
+test('traffic as it was raises nothing, however long it lasts [P8-20]', async () => {
   await declare()
   for (let i = 0; i < 12; i++) await traffic(rowsOf(world.random, 800))
   expect(await world.admin.call(drift.listDetections, {})).toEqual([])

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { deployments } from '../../src/contract/deployments.ts'
+import { documents } from '../../src/contract/documents.ts'
 import { labels } from '../../src/contract/labels.ts'
 import { telemetry } from '../../src/contract/telemetry.ts'
-import { deployModel, openWorld, predict, rowsOf, type World } from '../world.ts'
+import { deployModel, deployment, openWorld, predict, rowsOf, type World } from '../world.ts'
 
 let world: World
 let token: string
@@ -78,9 +79,17 @@ test('what is answered is recorded, joined with labels that come late, twice and
   expect(traffic.deployments[0]!.requests).toBeGreaterThanOrEqual(400)
 })
 
+test('who declares a deployment may use it in the next call', async () => {
+  await world.admin.call(documents.apply, { documents: [deployment('fresh', 'churn')] })
+  const response = await fetch(`${world.url}/v2/models/fresh/infer`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+    body: JSON.stringify(tensor([0, 0])),
+  })
+  expect(response.status).toBe(200)
+})
+
 test('a caller over its rate is told when to come back', async () => {
-  const { documents } = await import('../../src/contract/documents.ts')
-  const { deployment } = await import('../world.ts')
   await world.admin.call(documents.apply, { documents: [deployment('slow', 'churn', { limits: { requestsPerSecond: 1 } })] })
   await world.settle()
   const slow = () =>

@@ -14,7 +14,7 @@ export type Act = {
 }
 export type Progress = (line: { phase: Phase; f1: number | null; step: string }) => void
 
-export const F1_WINDOW = 2_000
+const F1_WINDOW = 2_000
 const LOOK_EVERY_MS = 200
 /** After the loop has answered, traffic goes on for this long, so that what it did can be measured. */
 const SETTLE_MS = 3_000

@@ -19,17 +19,25 @@ export function writeFirstDataset(file: string, seed: number): void {
   fs.writeFileSync(file, text)
 }
 
-/** Runs the trainer once by hand, as its owner would for the first version. */
-export async function trainFirst(server: Server, model: string, dataset: string, logFile: string): Promise<void> {
+const phishingTrainer = { script: 'examples/phishing/train.ts', features: featureNames }
+
+/** Runs a trainer once by hand, as its owner would for the first version. */
+export async function trainFirst(
+  server: Server,
+  model: string,
+  dataset: string,
+  logFile: string,
+  trainer: { script: string; features: readonly string[] } = phishingTrainer,
+): Promise<void> {
   const log = fs.openSync(logFile, 'a')
-  const child = spawn(process.execPath, [path.join(root, 'examples/phishing/train.ts')], {
+  const child = spawn(process.execPath, [path.join(root, trainer.script)], {
     cwd: root,
     env: {
       ...process.env,
       SETPOINT_URL: server.url,
       SETPOINT_TOKEN: server.token,
       SETPOINT_DATASET: dataset,
-      SETPOINT_FEATURES: featureNames.join(','),
+      SETPOINT_FEATURES: trainer.features.join(','),
       SETPOINT_MODEL: model,
       SETPOINT_ALIAS: 'champion',
     },

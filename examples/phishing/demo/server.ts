@@ -14,12 +14,21 @@ export type Server = {
 }
 
 /** Starts the server as its users do, as a process of its own on `data`, and waits until it listens. */
-export async function startServer(data: string, options: { port?: number; logFile?: string } = {}): Promise<Server> {
+export async function startServer(
+  data: string,
+  options: { port?: number; logFile?: string; environment?: Record<string, string> } = {},
+): Promise<Server> {
   fs.mkdirSync(data, { recursive: true })
   const log = fs.openSync(options.logFile ?? path.join(data, 'server.log'), 'a')
   const child = spawn(process.execPath, [path.join(root, 'src/serve.ts')], {
     cwd: root,
-    env: { ...process.env, SETPOINT_DATA: data, SETPOINT_PORT: String(options.port ?? 0), SETPOINT_LOG_LEVEL: 'info' },
+    env: {
+      ...process.env,
+      SETPOINT_DATA: data,
+      SETPOINT_PORT: String(options.port ?? 0),
+      SETPOINT_LOG_LEVEL: 'info',
+      ...options.environment,
+    },
     stdio: ['ignore', 'pipe', log],
   })
   fs.closeSync(log)

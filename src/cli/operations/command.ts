@@ -31,7 +31,8 @@ export function addOperation(group: Command, module: string, name: string, endpo
     const inputs = inputsFrom(endpoint, fields, command.args, typed, shell)
     const client = createClient(connectionOf(command, shell, taken))
     if (endpoint.returns === 'bytes') return saveBytes(await client.download(endpoint, inputs), options.output as string | undefined, shell)
-    if (endpoint.returns === 'events') return follow(client.follow(endpoint, inputs, shell.interrupted()), shell, options.json === true)
+    if (endpoint.returns === 'events')
+      return follow(client.follow(endpoint, inputs, shell.interrupted()), shell, options.json === true, finish)
     const reply = await client.call(endpoint, inputs)
     await printReply(reply, endpoint, shell, options.json === true)
     const refusal = refusalIn(`${module}.${name}`, reply)
@@ -41,10 +42,13 @@ export function addOperation(group: Command, module: string, name: string, endpo
   })
 }
 
-async function follow(events: AsyncIterable<unknown>, shell: Shell, json: boolean): Promise<void> {
+async function follow(events: AsyncIterable<unknown>, shell: Shell, json: boolean, finish: Finish): Promise<void> {
   const stopped = shell.interrupted()
   try {
     for await (const event of events) await shell.terminal.out(eventLine(event, json))
+    if (stopped.aborted) return
+    shell.terminal.note('the server ended the stream\n')
+    finish(exitCodes.unreachable.code)
   } catch (error) {
     if (!stopped.aborted) throw error
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Endpoint } from '../../contract/endpoint.ts'
 
-export type FieldKind = 'text' | 'number' | 'switch' | 'list' | 'json' | 'bytes'
+type FieldKind = 'text' | 'number' | 'switch' | 'list' | 'json' | 'bytes'
 
 /** One input of an operation, as the command line offers it. */
 export type Field = {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Endpoint } from '../../contract/endpoint.ts'
 import type { Table } from './table.ts'
-import { scalarText } from './text.ts'
+import { cellText } from './text.ts'
 
 type Schema = {
   readonly type?: string | readonly string[]
@@ -29,7 +29,7 @@ export function tableOf(items: readonly Record<string, unknown>[], schema: Schem
   const columns = known.sort((a, b) => a.rank - b.rank)
   return {
     headings: columns.map(({ path }) => headingOf(path, columns)),
-    rows: items.map((item) => columns.map(({ path }) => scalarText(path.at(-1)!, valueAt(item, path), nowMs))),
+    rows: items.map((item) => columns.map(({ path }) => cellText(path.at(-1)!, valueAt(item, path), nowMs))),
     rightAligned: columns.map(({ number }) => number),
   }
 }

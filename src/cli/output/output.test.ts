@@ -5,7 +5,7 @@ import { blockText } from './block.ts'
 import { outputSchema, tableOf } from './columns.ts'
 import { barText } from './progress.ts'
 import { tableText } from './table.ts'
-import { ageText, durationText, printable, scalarText, sizeText } from './text.ts'
+import { ageText, cellText, durationText, printable, scalarText, sizeText } from './text.ts'
 
 const NOW = Date.UTC(2026, 0, 2)
 const plain = { columns: undefined, colours: false }
@@ -34,8 +34,9 @@ test('scalars fit on one line, and nothing received steers the terminal', () => 
     '12',
     '1.000e-9',
     'a⏎b',
-    'ffffffffffff',
+    'f'.repeat(64),
   ])
+  expect(cellText('x', 'f'.repeat(64), NOW)).toBe('ffffffffffff')
   expect(printable('\x1b[2Jgone\u202e\x07')).toBe('·[2Jgone··')
   expect([durationText(4.24), durationText(185), durationText(7_800), sizeText(999), sizeText(1_500_000)]).toEqual([
     '4.2s',

@@ -35,25 +35,30 @@ export function sizeText(bytes: number): string {
 }
 
 /** Whether a field of this name holds an instant, in epoch milliseconds, rather than a length of time. */
-export function isInstant(name: string, value: unknown): value is number {
+function isInstant(name: string, value: unknown): value is number {
   return typeof value === 'number' && value > 100_000_000_000 && /^at$|At$|^(from|to)Ms$|FromMs$/.test(name)
 }
 
 const DIGEST = /^[0-9a-f]{64}$/
 const DIGEST_SHOWN = 12
 
-/** A scalar as it stands in a table or a block, on one line and without control characters a terminal would obey. */
+/** A scalar on one line and without control characters a terminal would obey. */
 export function scalarText(name: string, value: unknown, nowMs: number): string {
   if (value === null || value === undefined) return '–'
   if (isInstant(name, value)) return ageText(value, nowMs)
   if (typeof value === 'number') return numberText(value)
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   if (typeof value === 'object') return printable(JSON.stringify(value))
-  const text = printable(String(value))
+  return printable(String(value))
+}
+
+/** A scalar in a cell of a table, where a digest is known by its first letters. */
+export function cellText(name: string, value: unknown, nowMs: number): string {
+  const text = scalarText(name, value, nowMs)
   return DIGEST.test(text) ? text.slice(0, DIGEST_SHOWN) : text
 }
 
-export function numberText(value: number): string {
+function numberText(value: number): string {
   if (Number.isInteger(value)) return String(value)
   return Math.abs(value) >= 0.001 && Math.abs(value) < 1e9 ? String(Number(value.toPrecision(5))) : value.toExponential(3)
 }

@@ -8,8 +8,10 @@ const SERVER = 'Server:'
 export function referenceOf(program: Command): string {
   const leaves = leavesOf(program)
   const groups = Map.groupBy(leaves, ({ path }) => (path.length > 1 ? path[0]! : ''))
-  const server = program.options.map((option) => `| \`${option.flags}\` | ${cell(option.description)} |`)
-  const codes = Object.values(exitCodes).map(({ code, meaning }) => `| ${code} | ${cell(meaning)} |`)
+  const server = program.options
+    .filter((option) => option.helpGroupHeading === SERVER)
+    .map((option) => [`\`${option.flags}\``, option.description])
+  const codes = Object.values(exitCodes).map(({ code, meaning }) => [String(code), meaning])
   const sections = [...groups].map(([name, members]) => {
     const group = program.commands.find((one) => one.name() === name)
     const heading = group ? `## ${name}\n\n${group.description()}.\n` : '## Everyday commands\n'
@@ -23,15 +25,11 @@ Made by \`setpoint docs docs/cli.md\` from the contract; do not edit. Every comm
 
 Flags win over the environment (\`SETPOINT_URL\`, \`SETPOINT_TOKEN\`, \`SETPOINT_PROJECT\`, \`SETPOINT_PROFILE\`), the environment over the profile in use, that over the server started in this folder. A key that is kept with an address is sent to that address only.
 
-| flag | meaning |
-|---|---|
-${server.join('\n')}
+${tableText(['flag', 'meaning'], server)}
 
 ## Exit codes
 
-| code | meaning |
-|---|---|
-${codes.join('\n')}
+${tableText(['code', 'meaning'], codes)}
 
 Data goes to standard output, everything else to standard error. \`--json\` prints the exact reply. Values of a path stand in their order, or are given by name (\`--model phishing\`). Objects and lists are given as JSON or as \`@file.json\`, lists of plain values also with commas.
 
@@ -43,14 +41,18 @@ function section(leaf: Leaf): string {
   const options = shownOptions(command).filter((option) => option.helpGroupHeading !== SERVER && option.long !== '--json')
   const rows = [
     ...command.registeredArguments
-      .filter((argument) => argument.description)
-      .map((argument) => `| \`<${argument.name()}>\` | ${cell(argument.description)} |`),
-    ...options.map((option) => `| \`${cell(option.flags)}\` | ${cell(option.description)} |`),
+      .filter(({ description }) => description)
+      .map((argument) => [`\`<${argument.name()}>\``, argument.description]),
+    ...options.map((option) => [`\`${option.flags}\``, option.description]),
   ]
-  const table = rows.length > 0 ? `\n| input | meaning |\n|---|---|\n${rows.join('\n')}\n` : ''
+  const table = rows.length > 0 ? `\n${tableText(['input', 'meaning'], rows)}\n` : ''
   return `### ${path.join(' ')}\n\n${command.description()}.\n\n\`\`\`sh\n${usageOf(leaf)}\n\`\`\`\n${table}`
 }
 
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|')
+/** A Markdown table with its columns aligned, as the formatter would leave it. */
+function tableText(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = [headings, ...rows].map((row) => row.map((text) => text.replaceAll('|', '\\|')))
+  const widths = headings.map((_heading, i) => Math.max(3, ...cells.map((row) => [...row[i]!].length)))
+  const line = (row: readonly string[]) => `| ${row.map((text, i) => text + ' '.repeat(widths[i]! - [...text].length)).join(' | ')} |`
+  return [line(cells[0]!), line(widths.map((width) => '-'.repeat(width))), ...cells.slice(1).map(line)].join('\n')
 }

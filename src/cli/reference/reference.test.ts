@@ -28,7 +28,7 @@ test('bash completes commands, then the options of the command', async () => {
 test('zsh and fish scripts name every command', async () => {
   for (const shell of ['zsh', 'fish']) {
     const { out } = await person.run('completion', shell)
-    for (const word of ['apply', 'move-alias']) expect([shell, out.includes(word)]).toEqual([shell, true])
+    for (const word of ['apply', 'move-alias', 'replay']) expect([shell, out.includes(word)]).toEqual([shell, true])
   }
   expect(await person.run('completion', 'tcsh')).toMatchObject({ code: 2 })
 })

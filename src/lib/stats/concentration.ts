@@ -1,10 +1,9 @@
-import { binOf } from './bins.ts'
-import type { FeatureProfile } from './profile.ts'
+import { binOf, type FeatureProfile } from './profile.ts'
 
 /** Total variation distance, 0 to 1, between the values and the profile they are held against. */
 export function distanceFrom(feature: FeatureProfile, values: readonly number[]): number {
   if (values.length === 0) return 0
-  // The bin after the last is for values that are missing.
+  // The place after the last bin is for values that are missing.
   const counts = new Array<number>(feature.edges.length + 2).fill(0)
   for (const value of values) counts[Number.isFinite(value) ? binOf(feature.edges, value) : feature.edges.length + 1]! += 1
   return counts.reduce((sum, count, bin) => sum + Math.abs(count / values.length - (feature.expected[bin] ?? feature.missing)), 0) / 2

@@ -90,3 +90,15 @@ function momentsFrom(values: Float64Array): { mean: number; variance: number } {
   for (const value of values) squares += (value - mean) ** 2
   return { mean, variance: values.length > 1 ? squares / (values.length - 1) : 0 }
 }
+
+/** The bin of a value among ascending inner edges: 0 up to and including the first edge, `edges.length` above the last. */
+export function binOf(edges: ArrayLike<number>, value: number): number {
+  let low = 0
+  let high = edges.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (value <= edges[middle]!) high = middle
+    else low = middle + 1
+  }
+  return low
+}

@@ -17,7 +17,10 @@ export function oipRoutes({ deployments, ids, bodyLimitBytes, version }: Deps): 
     method,
     path,
     scope,
-    handle,
+    handle(exchange) {
+      const pending = exchange.params.model && deployments.lookUp(exchange.caller.project, exchange.params.model)
+      return pending ? pending.then(() => handle(exchange)) : handle(exchange)
+    },
     fail,
   })
   const model = (exchange: Exchange): Live => {

@@ -21,6 +21,8 @@ import { createTransitions, type Transitions } from './transitions.ts'
 export type Rollouts = Verbs<typeof rollouts> & {
   /** Adds newly labelled rows to the evidence of the rollouts they belong to; the same segment counts once. */
   consumePairs(segmentId: string, pairs: readonly LabelledPair[]): Promise<void>
+  /** Versions that once were champion of a deployment and are not now, the one replaced last first. */
+  formerChampions(project: string, deployment: string, limit: number): Promise<number[]>
 }
 
 type Deps = {
@@ -45,6 +47,11 @@ export function createRollouts(deps: Deps): Rollouts {
   return {
     consumePairs: createCountPairs(deps, store, transitions),
     startRollout: createStart(deps, store, transitions, checkLater),
+    async formerChampions(project, deployment, limit) {
+      const promoted = await store.rollouts.list(sql, { project, deployment, state: 'promoted', limit: 100 })
+      const replaced = [...new Set(promoted.map((rollout) => rollout.champion))]
+      return replaced.filter((version) => version !== promoted[0]?.challenger).slice(0, limit)
+    },
     async listRollouts({ deployment, limit }, caller) {
       const found = await store.rollouts.list(sql, { project: caller.project, deployment, limit })
       return await Promise.all(found.map(async (rollout) => shownRollout(await store.withEvidence(sql, caller.project, rollout))))

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { roleScopes, SESSION_COOKIE } from '../../../contract/access.ts'
 import type { Caller, Scope } from '../../../contract/endpoint.ts'
-import { AppError } from '../../../contract/errors.ts'
+import { AppError, errorCodes } from '../../../contract/errors.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Authenticate, Credentials } from '../../../infra/http/route.ts'
 import type { Db } from '../../../infra/sql/index.ts'
@@ -11,6 +11,11 @@ import type { createThrottle } from './throttle.ts'
 /** A revocation on another machine is felt within this time; on this one, at once. */
 const CACHE_MS = 5_000
 const MOST_CACHED = 10_000
+/** How long a request waits for the store before it goes by what was known, and how long others then do not ask. */
+const PATIENCE_MS = 250
+const AWAY_MS = 2_000
+/** How long keys stay good while the store is away. */
+const LONGEST_AWAY_MS = 24 * 3_600_000
 
 type Known = {
   readonly id: string
@@ -42,11 +47,15 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
 } {
   const { db, clock, throttle } = deps
   const cache = new Map<string, Known>()
+  const looking = new Map<string, Promise<Known>>()
+  let awayUntilMs = 0
 
-  async function look(token: string, credentials: Credentials): Promise<Known> {
-    throttle.check(credentials.address)
+  async function lookFor(token: string, credentials: Credentials, isKnown: boolean): Promise<Known> {
+    // Guessing is slowed down; a key that was good a moment ago is no guess.
+    if (!isKnown) throttle.check(credentials.address)
     const known = token.startsWith('sp_') ? await knownFromKey(token) : await knownFromSession(token)
     if (!known || isOver(known)) {
+      cache.delete(token)
       throttle.fail(credentials.address)
       throw new AppError(
         'unauthenticated',
@@ -92,14 +101,41 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
 
   const isOver = (known: Known) => known.expiresAt !== null && known.expiresAt <= clock.now()
 
+  /** One look a token at a time, however many requests ask. */
+  function lookOnce(token: string, credentials: Credentials, isKnown: boolean): Promise<Known> {
+    const pending = looking.get(token)
+    if (pending) return pending
+    const look = lookFor(token, credentials, isKnown).finally(() => looking.delete(token))
+    looking.set(token, look)
+    return look
+  }
+
+  /** As `lookOnce`; but where the store does not answer soon, a key that was good a while ago goes on being so. */
+  async function renew(token: string, credentials: Credentials, cached: Known): Promise<Known> {
+    const impatient = new Promise<null>((resolve) => clock.after(PATIENCE_MS, () => resolve(null)))
+    const renewed = await Promise.race([lookOnce(token, credentials, true), impatient]).catch((error: unknown) => {
+      if (error instanceof AppError && errorCodes[error.code].retryable) return null
+      throw error
+    })
+    if (renewed) return renewed
+    awayUntilMs = clock.now() + AWAY_MS
+    return cached
+  }
+
   const authenticate: Authenticate = (credentials, scope) => {
     if (scope === 'public') return { id: 'anonymous', project: '', scopes: new Set(), requestId: credentials.requestId }
     const token = tokenFrom(credentials)
     if (token === undefined) throw new AppError('unauthenticated', 'an API key is needed: send "Authorization: Bearer sp_…"')
     const cached = cache.get(token)
-    if (cached && clock.now() - cached.readMs < CACHE_MS && !isOver(cached)) return callerFrom(cached, credentials, scope)
-    cache.delete(token)
-    return look(token, credentials).then((known) => callerFrom(known, credentials, scope))
+    if (!cached || isOver(cached)) {
+      cache.delete(token)
+      return lookOnce(token, credentials, false).then((known) => callerFrom(known, credentials, scope))
+    }
+    const nowMs = clock.now()
+    const ageMs = nowMs - cached.readMs
+    if (ageMs < CACHE_MS || (nowMs < awayUntilMs && ageMs < LONGEST_AWAY_MS)) return callerFrom(cached, credentials, scope)
+    const known = ageMs < LONGEST_AWAY_MS ? renew(token, credentials, cached) : lookOnce(token, credentials, true)
+    return known.then((found) => callerFrom(found, credentials, scope))
   }
   return { authenticate, forget: () => cache.clear() }
 }

@@ -33,6 +33,8 @@ export type Deployments = Verbs<typeof deployments> & {
   score(input: ScoreInput, caller: Pick<Caller, 'id' | 'project'>): Promise<Scored>
   /** The deployment as it serves now. Throws `not_found`, or `unavailable` with the reason it cannot serve. */
   serving(project: string, name: string): Live
+  /** Waits for a deployment that was declared a moment ago and is not in memory yet; nothing to wait for otherwise. */
+  lookUp(project: string, name: string): Promise<void> | undefined
   /** The names of what serves in a project and whether each is ready. */
   readiness(project: string): Promise<readonly { name: string; ready: boolean }[]>
   /** Sets where traffic goes, as part of a larger change. */
@@ -108,6 +110,7 @@ export function createDeployments(deps: Deps): Deployments {
   return {
     score,
     serving,
+    lookUp: routing.lookUp,
     challengerHealth: (project, name, rollout) => scoring.health({ project, name, salt: rollout }),
     async start() {
       await routing.refreshAll()
@@ -135,6 +138,7 @@ export function createDeployments(deps: Deps): Deployments {
       return await describe(await documents.need('Deployment', caller.project, deployment))
     },
     async predict({ deployment, features, id, actor, source }, caller) {
+      await routing.lookUp(caller.project, deployment)
       const live = serving(caller.project, deployment)
       const requestId = id ?? ids('pred')
       const values = rowFromNames(live, features)

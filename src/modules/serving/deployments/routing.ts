@@ -14,6 +14,8 @@ export type Routing = {
   get(project: string, name: string): Entry | undefined
   /** Reads the deployment afresh and swaps it in once its models are loaded and warmed. Never throws: what fails becomes the entry’s problem, and what served before goes on. */
   refresh(project: string, name: string): Promise<void>
+  /** Looks once for a deployment that is not in memory yet, so that whoever declared it may use it at once. Nothing to wait for when it is, or was looked for within a second. */
+  lookUp(project: string, name: string): Promise<void> | undefined
   refreshAll(): Promise<void>
   /** Refreshes every deployment of a model. */
   refreshModel(project: string, model: string): Promise<void>
@@ -23,11 +25,15 @@ type Deps = { sql: Sql; documents: Documents; registry: Registry; runtimes: Runt
 
 /** How long a replaced model is kept for the requests that still use it. */
 const DRAIN_MS = 30_000
+const LOOK_UP_AGAIN_MS = 1_000
+/** Names that were looked for in vain and are remembered. */
+const MOST_MISSED = 1_000
 
 export function createRouting(deps: Deps): Routing {
   const { documents, runtimes, clock, log } = deps
   const table = new Map<string, Entry>()
   const turns = new Map<string, Promise<void>>()
+  const missed = new Map<string, number>()
   const keyOf = (project: string, name: string) => `${project}/${name}`
 
   /** One refresh of a deployment at a time, so that the newest state is the last to be swapped in. */
@@ -63,6 +69,15 @@ export function createRouting(deps: Deps): Routing {
   return {
     get: (project, name) => table.get(keyOf(project, name)),
     refresh,
+    lookUp(project, name) {
+      const key = keyOf(project, name)
+      if (table.has(key)) return undefined
+      const lookedMs = missed.get(key)
+      if (lookedMs !== undefined && clock.now() - lookedMs < LOOK_UP_AGAIN_MS) return undefined
+      if (missed.size >= MOST_MISSED) missed.delete(missed.keys().next().value!)
+      missed.set(key, clock.now())
+      return refresh(project, name)
+    },
     async refreshAll() {
       await Promise.all((await documents.all('Deployment')).map((document) => refresh(document.project, document.metadata.name)))
     },
