@@ -52,110 +52,22 @@ const audited = [
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
+type Modules = ReturnType<typeof buildModules>
 
 /**
- * The composition root: builds every module on the infrastructure, binds the contract, subscribes the flows, mounts the
+ * The composition root: builds every module on the infrastructure, subscribes the flows, binds the contract, mounts the
  * protocols. What depends on what is what is handed to what, here.
  */
 export async function createApp(infra: Infra) {
-  const { config, sql, blobs, columns, spool, clock, ids, log, bus, jobs } = infra
-  const anchor = createFileAnchor(path.join(config.data, 'ledger.head'), (error) => log.error('ledger.anchor_failed', { error }))
-  const ledger = createLedger({ sql, store: createLedgerStore(sql), clock, anchor, audited })
-  const access = createAccess({ sql, clock, ids, ledger, bus })
-  const documents = createDocuments({ sql, clock, ledger, bus, rules: { Alert: checkAlert, Loop: checkLoop } })
-
-  const runtimes = createRuntimes({ blobs })
-  const registry = createRegistry({ sql, blobs, runtimes, clock, ledger, bus })
-  const telemetry = createTelemetry({ columns, spool, clock, log })
-  const deployments = createDeployments({ sql, documents, registry, runtimes, telemetry, ledger, bus, clock, ids, log })
-
-  const quarantine = createQuarantine({ sql, clock, ids, ledger, bus })
-  const drift = createDrift({ sql, clock, ids, ledger, bus, documents, registry, quarantine })
-  const rollouts = createRollouts({ sql, clock, ids, jobs, ledger, bus, documents, registry, deployments, quarantine })
-  const labels = createLabels({
-    columns,
-    telemetry,
-    clock,
-    log,
-    async onPairs(segmentId, pairs) {
-      await drift.consumePairs(segmentId, pairs)
-      await rollouts.consumePairs(segmentId, pairs)
-    },
-  })
-  const objectives = createObjectives({ documents, labels, telemetry })
-  const alerts = createAlerts({ sql, clock, ids, bus, jobs, documents, fetch: infra.fetch, readSecret: infra.readSecret })
-
-  const gates = createGates({ sql, clock, ids, ledger, bus, blobs, documents, registry, runtimes, telemetry, quarantine })
-  const folder = path.join(config.data, 'trainings')
-  const { childEnvironment: environment, serverUrl } = infra
-  const retraining = createRetraining({
-    sql,
-    clock,
-    ids,
-    jobs,
-    ledger,
-    bus,
-    blobs,
-    documents,
-    registry,
-    telemetry,
-    quarantine,
-    access,
-    folder,
-    serverUrl,
-    environment,
-  })
-  const incidents = createIncidents({ sql, clock, ids, ledger, bus })
-  const loops = createLoops({ sql, clock, ids, ledger, bus, documents, rollouts })
-  const triage = createTriage({ telemetry, drift, documents, quarantine })
-  const activity = createActivity({ bus })
-
+  const { config, sql, blobs, clock, ids, log, bus, jobs } = infra
+  const modules = buildModules(infra)
+  const { anchor, access, documents, runtimes, registry, telemetry, deployments, quarantine, drift, rollouts, labels } = modules
+  const { gates, retraining, incidents, loops, triage } = modules
   freezeReference({ bus, registry, runtimes, blobs, drift, documents })
-  const loop = closeTheLoop({
-    sql,
-    bus,
-    jobs,
-    clock,
-    log,
-    documents,
-    drift,
-    triage,
-    quarantine,
-    retraining,
-    gates,
-    rollouts,
-    incidents,
-    loops,
-  })
-
-  const options: BindOptions = {
-    bodyLimitBytes: config.bodyLimitBytes,
-    uploadLimitBytes: config.uploadLimitBytes,
-    checkReplies: infra.checkReplies,
-  }
+  const change = { quarantine, retraining, gates, rollouts, incidents, loops }
+  const loop = closeTheLoop({ sql, bus, jobs, clock, log, documents, drift, triage, ...change })
   const http = createHttp({
-    routes: [
-      ...bind(operations.access, access, options),
-      ...bind(operations.documents, documents, options),
-      ...bind(operations.registry, registry, options),
-      ...bind(operations.deployments, deployments, options),
-      ...bind(operations.telemetry, telemetry, options),
-      ...bind(operations.labels, labels, options),
-      ...bind(operations.drift, drift, options),
-      ...bind(operations.objectives, objectives, options),
-      ...bind(operations.quarantine, quarantine, options),
-      ...bind(operations.gates, gates, options),
-      ...bind(operations.retraining, retraining, options),
-      ...bind(operations.rollouts, rollouts, options),
-      ...bind(operations.loops, loops, options),
-      ...bind(operations.incidents, incidents, options),
-      ...bind(operations.alerts, alerts, options),
-      ...bind(operations.ledger, ledger, options),
-      ...bind(operations.activity, activity, options),
-      ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-      ...prometheusRoutes({ telemetry, infra }),
-      ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
-    ],
+    routes: routesOf(infra, modules),
     authenticate: access.authenticate,
     fallback: createStaticFiles(infra.consoleFolder),
     ids,
@@ -187,4 +99,99 @@ export async function createApp(infra: Infra) {
       await anchor.settle()
     },
   }
+}
+
+/** Every module, each after those it is handed. */
+function buildModules(infra: Infra) {
+  const { config, sql, blobs, columns, spool, clock, ids, log, bus, jobs, serverUrl } = infra
+  const anchor = createFileAnchor(path.join(config.data, 'ledger.head'), (error) => log.error('ledger.anchor_failed', { error }))
+  const ledger = createLedger({ sql, store: createLedgerStore(sql), clock, anchor, audited })
+  /** What a module needs that changes audited state. */
+  const core = { sql, clock, ids, ledger, bus }
+  const access = createAccess(core)
+  const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Loop: checkLoop } })
+
+  const runtimes = createRuntimes({ blobs })
+  const registry = createRegistry({ ...core, blobs, runtimes })
+  const telemetry = createTelemetry({ columns, spool, clock, log })
+  const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
+
+  const quarantine = createQuarantine(core)
+  const drift = createDrift({ ...core, documents, registry, quarantine })
+  const rollouts = createRollouts({ ...core, jobs, documents, registry, deployments, quarantine })
+  const labels = createLabels({
+    columns,
+    telemetry,
+    clock,
+    log,
+    async onPairs(segmentId, pairs) {
+      await drift.consumePairs(segmentId, pairs)
+      await rollouts.consumePairs(segmentId, pairs)
+    },
+  })
+  const objectives = createObjectives({ documents, labels, telemetry })
+  const alerts = createAlerts({ sql, clock, ids, bus, jobs, documents, fetch: infra.fetch, readSecret: infra.readSecret })
+
+  const gates = createGates({ ...core, blobs, documents, registry, runtimes, telemetry, quarantine })
+  const trainers = { folder: path.join(config.data, 'trainings'), serverUrl, environment: infra.childEnvironment }
+  const retraining = createRetraining({ ...core, ...trainers, jobs, blobs, documents, registry, telemetry, quarantine, access })
+  const incidents = createIncidents(core)
+  const loops = createLoops({ ...core, documents, rollouts })
+  const triage = createTriage({ telemetry, drift, documents, quarantine })
+  const activity = createActivity({ bus })
+  return {
+    anchor,
+    ledger,
+    access,
+    documents,
+    runtimes,
+    registry,
+    telemetry,
+    deployments,
+    quarantine,
+    drift,
+    rollouts,
+    labels,
+    objectives,
+    alerts,
+    gates,
+    retraining,
+    incidents,
+    loops,
+    triage,
+    activity,
+  }
+}
+
+/** The contract, each part bound to its module, and the protocols. */
+function routesOf(infra: Infra, modules: Modules) {
+  const { config, ids } = infra
+  const { telemetry, deployments } = modules
+  const options: BindOptions = {
+    bodyLimitBytes: config.bodyLimitBytes,
+    uploadLimitBytes: config.uploadLimitBytes,
+    checkReplies: infra.checkReplies,
+  }
+  return [
+    ...bind(operations.access, modules.access, options),
+    ...bind(operations.documents, modules.documents, options),
+    ...bind(operations.registry, modules.registry, options),
+    ...bind(operations.deployments, modules.deployments, options),
+    ...bind(operations.telemetry, modules.telemetry, options),
+    ...bind(operations.labels, modules.labels, options),
+    ...bind(operations.drift, modules.drift, options),
+    ...bind(operations.objectives, modules.objectives, options),
+    ...bind(operations.quarantine, modules.quarantine, options),
+    ...bind(operations.gates, modules.gates, options),
+    ...bind(operations.retraining, modules.retraining, options),
+    ...bind(operations.rollouts, modules.rollouts, options),
+    ...bind(operations.loops, modules.loops, options),
+    ...bind(operations.incidents, modules.incidents, options),
+    ...bind(operations.alerts, modules.alerts, options),
+    ...bind(operations.ledger, modules.ledger, options),
+    ...bind(operations.activity, modules.activity, options),
+    ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
+    ...prometheusRoutes({ telemetry, infra }),
+    ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
+  ]
 }

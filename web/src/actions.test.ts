@@ -2,23 +2,11 @@ import { expect, it } from 'vitest'
 import type { Scope } from '../../src/contract/endpoint.ts'
 import type { LoopRun } from '../../src/contract/loops.ts'
 import { actionNames, refusalOf } from './actions.ts'
+import { loopRun } from './loop-run-fixture.ts'
 
-const none = { outcome: null, reason: null, incident: null, training: null, challenger: null, verdict: null, rollout: null, endedAt: null }
-const base: LoopRun = {
-  id: 'l',
-  loop: 'l',
-  deployment: 'd',
-  state: 'running',
-  step: 'gate',
-  cause: { kind: 'manual', detection: null, at: 0, summary: '' },
-  quarantines: [],
-  steps: [],
-  startedAt: 0,
-  ...none,
-}
 const all: Scope[] = ['read', 'write', 'approve']
 const open = (run: Partial<LoopRun>, scopes: readonly Scope[] = all) =>
-  actionNames.filter((action) => refusalOf(action, { ...base, ...run }, scopes) === undefined)
+  actionNames.filter((action) => refusalOf(action, loopRun(run), scopes) === undefined)
 
 it('offers what applies to the state of the run', () => {
   expect(open({})).toEqual(['hold', 'abort'])
@@ -31,5 +19,5 @@ it('offers what applies to the state of the run', () => {
 
 it('offers what the role may do and says what it lacks', () => {
   expect(open({ state: 'waiting_for_approval' }, ['read', 'write'])).toEqual(['hold', 'abort'])
-  expect(refusalOf('approve', { ...base, state: 'waiting_for_approval' }, ['read'])).toContain('approve')
+  expect(refusalOf('approve', loopRun({ state: 'waiting_for_approval' }), ['read'])).toContain('approve')
 })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { LoopRun } from '../../src/contract/loops.ts'
 import type { ObjectiveState } from '../../src/contract/objectives.ts'
 import { evidencePosition, evidenceWord, healthOf, type Known, worstFirst } from './health.ts'
+import { loopRun } from './loop-run-fixture.ts'
 
 const calm: Known = {
   deployment: {
@@ -31,30 +32,7 @@ function objective(metric: ObjectiveState['spec']['metric'], status: ObjectiveSt
   }
 }
 
-function run(state: LoopRun['state']): LoopRun {
-  const none = {
-    outcome: null,
-    reason: null,
-    incident: null,
-    training: null,
-    challenger: null,
-    verdict: null,
-    rollout: null,
-    endedAt: null,
-  }
-  return {
-    id: 'loop_1',
-    loop: 'phishing',
-    deployment: 'phishing',
-    state,
-    step: 'canary',
-    cause: { kind: 'manual', detection: null, at: 0, summary: '' },
-    quarantines: [],
-    steps: [],
-    startedAt: 0,
-    ...none,
-  }
-}
+const run = (state: LoopRun['state']) => loopRun({ state, step: 'canary' })
 
 describe('health', () => {
   it('says the one thing to know first', () => {

@@ -6,6 +6,7 @@ import { retraining, type Training } from '../../../src/contract/retraining.ts'
 import { useConsole } from '../console.tsx'
 import { formatCount, formatDuration, NONE, shortenId } from '../format.ts'
 import { useLive, useNow } from '../use-live.ts'
+import { Fact } from './fact.tsx'
 import { Instant } from './instant.tsx'
 
 /** What the challenger learnt from: the snapshot of rows, and what was left out of it. */
@@ -44,15 +45,6 @@ export function RetrainEvidence({ run, step, last }: { run: LoopRun; step: LoopS
         )}
       </p>
       <TrainerLog id={id} />
-    </div>
-  )
-}
-
-function Fact({ name, value }: { name: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd className="figure">{value}</dd>
     </div>
   )
 }

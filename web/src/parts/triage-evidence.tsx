@@ -1,5 +1,6 @@
 import { formatCount, formatPercent, formatPoints, wordsFrom } from '../format.ts'
 import { numberIn, textsIn } from '../steps.ts'
+import { Fact } from './fact.tsx'
 import { Pill, type Tone } from './notes.tsx'
 
 type Found = Readonly<Record<string, unknown>>
@@ -86,15 +87,6 @@ function Facts({ evidence }: { evidence: Found }) {
         </table>
       )}
     </>
-  )
-}
-
-function Fact({ name, value }: { name: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd className="figure">{value}</dd>
-    </div>
   )
 }
 

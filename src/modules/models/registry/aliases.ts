@@ -12,6 +12,19 @@ export type Aliases = ReturnType<typeof createAliases>
 
 /** Moves and removes aliases as part of a larger change. */
 export function createAliases({ clock, ledger, bus }: { clock: Clock; ledger: Ledger; bus: Bus }) {
+  async function commit(
+    tx: Tx,
+    caller: Actor,
+    { model, alias, reason }: { model: string; alias: Alias; reason: string },
+    operation: 'moveAlias' | 'removeAlias',
+    event: 'registry.alias_moved' | 'registry.alias_removed',
+    facts: object,
+  ): Promise<void> {
+    const { project, id } = caller
+    await ledger.seal(tx, { caller, reason, operation: `registry.${operation}`, table: store.aliasesTable, key: [project, model, alias] })
+    await bus.publish(tx, { name: event, project, subject: model, data: { model, alias, ...facts, by: id, reason } })
+  }
+
   /** Throws `not_found` when the version is not there. The alias remembers the version it stood on before. */
   async function moveAliasIn(
     tx: Tx,
@@ -32,43 +45,17 @@ export function createAliases({ clock, ledger, bus }: { clock: Clock; ledger: Le
       reason,
     }
     await store.saveAlias(tx, caller.project, record)
-    await ledger.seal(tx, {
-      caller,
-      reason,
-      operation: 'registry.moveAlias',
-      table: store.aliasesTable,
-      key: [caller.project, model, alias],
-    })
-    await bus.publish(tx, {
-      name: 'registry.alias_moved',
-      project: caller.project,
-      subject: model,
-      data: { model, alias, version, previousVersion: record.previousVersion, by: caller.id, reason },
-    })
+    const { previousVersion } = record
+    await commit(tx, caller, move, 'moveAlias', 'registry.alias_moved', { version, previousVersion })
     return record
   }
 
   /** Changes nothing when there is no such alias. */
-  async function removeAliasIn(
-    tx: Tx,
-    { model, alias, reason }: { model: string; alias: Alias; reason: string },
-    caller: Actor,
-  ): Promise<void> {
+  async function removeAliasIn(tx: Tx, removal: { model: string; alias: Alias; reason: string }, caller: Actor): Promise<void> {
+    const { model, alias } = removal
     if (!(await store.findAlias(tx, caller.project, model, alias))) return
     await store.deleteAlias(tx, caller.project, model, alias)
-    await ledger.seal(tx, {
-      caller,
-      reason,
-      operation: 'registry.removeAlias',
-      table: store.aliasesTable,
-      key: [caller.project, model, alias],
-    })
-    await bus.publish(tx, {
-      name: 'registry.alias_removed',
-      project: caller.project,
-      subject: model,
-      data: { model, alias, by: caller.id, reason },
-    })
+    await commit(tx, caller, removal, 'removeAlias', 'registry.alias_removed', {})
   }
 
   return { moveAliasIn, removeAliasIn }
