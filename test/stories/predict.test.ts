@@ -3,7 +3,8 @@ import { deployments } from '../../src/contract/deployments.ts'
 import { documents } from '../../src/contract/documents.ts'
 import { labels } from '../../src/contract/labels.ts'
 import { telemetry } from '../../src/contract/telemetry.ts'
-import { deployModel, deployment, openWorld, predict, rowsOf, type World } from '../world.ts'
+import { logisticModel } from '../../src/lib/onnx/tree-ensemble.ts'
+import { deployModel, deployment, openWorld, predict, registerModel, rowsOf, type World } from '../world.ts'
 
 let world: World
 let token: string
