@@ -130,7 +130,7 @@ function buildModules(infra: Infra) {
     },
   })
   const objectives = createObjectives({ documents, labels, telemetry })
-  const alerts = createAlerts({ sql, clock, ids, bus, jobs, documents, fetch: infra.fetch, readSecret: infra.readSecret })
+  const alerts = createAlerts({ sql, clock, ids, ledger, bus, jobs, documents, fetch: infra.fetch, readSecret: infra.readSecret })
 
   const gates = createGates({ ...core, blobs, documents, registry, runtimes, telemetry, quarantine })
   const trainers = { folder: path.join(config.data, 'trainings'), serverUrl, environment: infra.childEnvironment }

@@ -1,5 +1,7 @@
 import { sql as raw } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { documents } from '../../src/contract/documents.ts'
+import { drift } from '../../src/contract/drift.ts'
 import { ledger } from '../../src/contract/ledger.ts'
 import { registry } from '../../src/contract/registry.ts'
 import { deployModel, modelWithCut, openWorld, registerModel, type World } from '../world.ts'
@@ -47,6 +49,24 @@ test.each([
   const report = await verify()
   expect(report.intact).toBe(false)
   expect(report.broken!.reason).toMatch(message)
+})
+
+test('what leaves no row behind is recorded all the same', async () => {
+  await world.admin.call(documents.apply, {
+    documents: [
+      {
+        apiVersion: 'setpoint/v1',
+        kind: 'Monitor',
+        metadata: { name: 'm' },
+        spec: { deployment: 'churn', falseAlarmBudget: { everyRows: 1e6 } },
+      },
+    ],
+  })
+  await world.admin.call(drift.resetMonitor, { monitor: 'm', reason: 'the feed was mended' })
+  expect(await world.admin.call(ledger.listEntries, { subject: 'monitor/default/m' })).toMatchObject([
+    { operation: 'drift.resetMonitor', reason: 'the feed was mended' },
+  ])
+  expect(await verify()).toMatchObject({ intact: true })
 })
 
 test('a head noted earlier must be in the chain', async () => {

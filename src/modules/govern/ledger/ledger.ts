@@ -20,22 +20,36 @@ type Sealed = {
 export type Ledger = Verbs<typeof ledger> & {
   /** Records the row named by `table` and `key` as it now stands in `tx`. Call it after the change, in the same transaction. */
   seal(tx: Tx, change: Sealed): Promise<void>
+  /** Records what somebody did that leaves no row of state behind, such as resetting a monitor. */
+  note(
+    tx: Tx,
+    act: { readonly caller: Pick<Caller, 'id' | 'project'>; readonly reason: string; readonly operation: string; readonly subject: string },
+  ): Promise<void>
 }
 
 const PAGE = 500
 
 export function createLedger(deps: { sql: Sql; store: Store; clock: Clock; anchor: Anchor; audited: readonly AuditedTable[] }): Ledger {
   const { sql, store, clock, anchor, audited } = deps
+  type Link = Pick<LedgerEntry, 'project' | 'actor' | 'reason' | 'operation' | 'subject' | 'before' | 'after' | 'state'>
+
+  async function append(tx: Tx, link: Link): Promise<void> {
+    const head = await store.lockHead(tx)
+    const entry = { n: head.n + 1, at: clock.now(), ...link, previousHash: head.hash }
+    const hash = hashOf(entry)
+    await store.append(tx, { ...entry, hash })
+    tx.afterCommit(() => anchor.note({ n: entry.n, hash }))
+  }
+
   return {
     async seal(tx, { caller, reason, operation, table, key }) {
       if (!audited.includes(table))
         throw new AppError('internal', `table ${table.table} is sealed but not among the audited tables of app.ts`)
-      const head = await store.lockHead(tx)
+      // Links are made one at a time from here on, so that `before` is what the link before recorded.
+      await store.lockHead(tx)
       const subject = subjectOf(table, key)
       const [earlier, row] = [await store.newestOf(tx, subject), await store.readRow(tx, table, key)]
-      const link = {
-        n: head.n + 1,
-        at: clock.now(),
+      await append(tx, {
         project: caller.project,
         actor: caller.id,
         reason,
@@ -44,11 +58,11 @@ export function createLedger(deps: { sql: Sql; store: Store; clock: Clock; ancho
         before: earlier?.after ?? null,
         after: digestOf(row),
         state: row,
-        previousHash: head.hash,
-      }
-      const entry: LedgerEntry = { ...link, hash: hashOf(link) }
-      await store.append(tx, entry)
-      tx.afterCommit(() => anchor.note({ n: entry.n, hash: entry.hash }))
+      })
+    },
+
+    async note(tx, { caller, reason, operation, subject }) {
+      await append(tx, { project: caller.project, actor: caller.id, reason, operation, subject, before: null, after: null, state: null })
     },
 
     async listEntries({ subject, before, limit }, caller) {

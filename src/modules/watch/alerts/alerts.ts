@@ -9,6 +9,7 @@ import type { Jobs } from '../../../infra/jobs/index.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import { createRecords } from '../../../infra/sql/records.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
+import type { Ledger } from '../../govern/ledger/index.ts'
 import { type Outgoing, postAlert, type Webhook } from './webhook.ts'
 
 export type Alerts = Verbs<typeof alerts>
@@ -20,6 +21,7 @@ type Deps = {
   bus: Bus
   jobs: Jobs
   documents: Documents
+  ledger: Ledger
 } & Outgoing
 type Delivery = Webhook & { readonly project: string; readonly alert: string }
 
@@ -28,17 +30,18 @@ const DELIVERY_ATTEMPTS = 6
 const DELIVERY_TIMEOUT_MS = 20_000
 
 export function createAlerts(deps: Deps): Alerts {
-  const { sql, bus } = deps
+  const { sql, bus, ledger } = deps
   const records = createAlertRecords(sql)
   fireOnEvents(deps, records)
   defineDelivery(deps, records)
 
-  async function change(caller: Caller, id: string, edit: (alert: Alert) => Alert): Promise<Alert> {
+  async function change(caller: Caller, id: string, operation: string, reason: string, edit: (alert: Alert) => Alert): Promise<Alert> {
     return await sql.transaction(async (tx) => {
       const before = await records.lock(tx, caller.project, id)
       if (!before) throw new AppError('not_found', `project ${caller.project} has no alert ${id}; see "setpoint alerts list-alerts"`)
       const after = edit(before)
       await records.save(tx, after)
+      await ledger.note(tx, { caller, reason, operation, subject: `alert/${id}` })
       await bus.publish(tx, {
         name: 'alerts.changed',
         project: caller.project,
@@ -53,13 +56,17 @@ export function createAlerts(deps: Deps): Alerts {
     async listAlerts({ state, limit }, caller) {
       return await records.list(sql, { project: caller.project, state, limit })
     },
-    async acknowledgeAlert({ id }, caller) {
-      return await change(caller, id, (alert) =>
+    async acknowledgeAlert({ id, reason }, caller) {
+      return await change(caller, id, 'alerts.acknowledgeAlert', reason, (alert) =>
         alert.state === 'firing' ? { ...alert, state: 'acknowledged', acknowledgedBy: caller.id } : alert,
       )
     },
-    async resolveAlert({ id }, caller) {
-      return await change(caller, id, (alert) => ({ ...alert, state: 'resolved', acknowledgedBy: alert.acknowledgedBy ?? caller.id }))
+    async resolveAlert({ id, reason }, caller) {
+      return await change(caller, id, 'alerts.resolveAlert', reason, (alert) => ({
+        ...alert,
+        state: 'resolved',
+        acknowledgedBy: alert.acknowledgedBy ?? caller.id,
+      }))
     },
   }
 }

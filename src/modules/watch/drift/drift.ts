@@ -49,7 +49,7 @@ type Deps = {
 }
 
 export function createDrift(deps: Deps): Drift {
-  const { sql, documents, registry } = deps
+  const { sql, documents, registry, ledger } = deps
   const detections = store.createDetections(sql)
   const targets = createTargets(deps)
   const { reset } = targets
@@ -81,9 +81,11 @@ export function createDrift(deps: Deps): Drift {
     async getMonitor({ monitor }, caller) {
       return await stateOf(await documents.need('Monitor', caller.project, monitor))
     },
-    async resetMonitor({ monitor }, caller) {
+    async resetMonitor({ monitor, reason }, caller) {
       const document = await documents.need('Monitor', caller.project, monitor)
       await reset(caller.project, monitor)
+      const subject = `monitor/${caller.project}/${monitor}`
+      await sql.transaction((tx) => ledger.note(tx, { caller, reason, operation: 'drift.resetMonitor', subject }))
       return await stateOf(document)
     },
     async listDetections({ monitor, deployment, limit }, caller) {
