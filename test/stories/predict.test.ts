@@ -3,7 +3,8 @@ import { deployments } from '../../src/contract/deployments.ts'
 import { documents } from '../../src/contract/documents.ts'
 import { labels } from '../../src/contract/labels.ts'
 import { telemetry } from '../../src/contract/telemetry.ts'
-import { deployModel, deployment, openWorld, predict, rowsOf, type World } from '../world.ts'
+import { logisticModel } from '../../src/lib/onnx/tree-ensemble.ts'
+import { deployModel, deployment, openWorld, predict, registerModel, rowsOf, type World } from '../world.ts'
 
 let world: World
 let token: string
@@ -77,6 +78,17 @@ test('what is answered is recorded, joined with labels that come late, twice and
   expect(quality.errorRate).toBeCloseTo(errors / 300, 9)
   const traffic = await world.admin.call(telemetry.summarizeTraffic, { deployment: 'churn', windowMs: 3_600_000 })
   expect(traffic.deployments[0]!.requests).toBeGreaterThanOrEqual(400)
+})
+
+test('a model that gives no number for a row says so, and never answers with nothing', async () => {
+  const file = logisticModel({ name: 'test', version: '1' }, Float32Array.of(1, 1), 0)
+  await registerModel(world.admin, 'linear', file, { alias: 'champion' })
+  await world.admin.call(documents.apply, { documents: [deployment('linear')] })
+  await expect(world.admin.call(deployments.predict, { deployment: 'linear', features: { a: 1, b: null } })).rejects.toMatchObject({
+    code: 'invalid',
+    message: /gives no number for row 0/,
+  })
+  expect(await world.admin.call(deployments.predict, { deployment: 'linear', features: { a: 1, b: 1 } })).toMatchObject({ prediction: 1 })
 })
 
 test('who declares a deployment may use it in the next call', async () => {

@@ -59,7 +59,9 @@ export function createAnswer({ telemetry, clock, nowUs }: AnswerDeps) {
       const scores = new Float32Array(one.ids.length)
       const versions: number[] = []
       for (let i = 0; i < one.ids.length; i++, row++) {
-        const own = challenger && live.route.mode === 'canary' && percentOf(live.salt, one.ids[i]!) < live.route.percent
+        const chosen = challenger && live.route.mode === 'canary' && percentOf(live.salt, one.ids[i]!) < live.route.percent
+        // A challenger that gives no number is not served.
+        const own = chosen && !Number.isNaN(challenger[row])
         scores[i] = own ? challenger[row]! : champion[row]!
         versions.push(own ? live.challenger!.version : live.champion.version)
         recorded =
@@ -69,8 +71,23 @@ export function createAnswer({ telemetry, clock, nowUs }: AnswerDeps) {
       answers.push({ scores, versions, recorded: true })
     }
     recorded = attempt(() => telemetry.flush()) && recorded
-    for (let i = 0; i < work.length; i++) work[i]!.resolve(recorded ? answers[i]! : { ...answers[i]!, recorded: false })
+    for (let i = 0; i < work.length; i++) {
+      const fault = withoutNumber(live, answers[i]!)
+      if (fault) work[i]!.reject(fault)
+      else work[i]!.resolve(recorded ? answers[i]! : { ...answers[i]!, recorded: false })
+    }
   }
+}
+
+/** A score that is no number is an error to the caller, never an answer; the row is recorded all the same, for triage to see. */
+function withoutNumber(live: Live, { scores, versions }: Scored): AppError | undefined {
+  const row = scores.findIndex(Number.isNaN)
+  if (row < 0) return undefined
+  return new AppError(
+    'invalid',
+    `model ${live.spec.model} version ${versions[row]} gives no number for row ${row}; it may not take missing values`,
+    { row },
+  )
 }
 
 /** A full disk does not stop serving: the reply says that it was not recorded, and telemetry counts the loss. */
