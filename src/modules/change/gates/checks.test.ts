@@ -20,6 +20,7 @@ test.each<[string, object, Pair, string]>([
   ['one row too few', {}, pairOf(199, 0.3, 0), 'insufficient_data'],
   ['enough rows, and better', {}, pairOf(200, 0.3, 0), 'pass'],
   ['the same is not better', {}, perfect(400), 'fail'],
+  ['the same is not better by log loss, where the interval is 0 alone', { metric: 'log_loss' }, perfect(400), 'fail'],
   ['the same is not worse within a margin', { require: 'not_worse', margin: 0.01 }, perfect(400), 'pass'],
   ['the same is not worse by nothing at all', { require: 'not_worse', margin: 0 }, perfect(400), 'fail'],
   ['worse by more than the margin', { require: 'not_worse', margin: 0.05 }, pairOf(2_000, 0.1, 0.25), 'fail'],

@@ -1,11 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
-import { roleScopes, SESSION_COOKIE } from '../../../contract/access.ts'
+import { SESSION_COOKIE } from '../../../contract/access.ts'
 import type { Caller, Scope } from '../../../contract/endpoint.ts'
 import { AppError, errorCodes } from '../../../contract/errors.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Authenticate, Credentials } from '../../../infra/http/route.ts'
 import type { Db } from '../../../infra/sql/index.ts'
-import { findKey, findSession } from './store.ts'
+import { findIdentity, type Identity } from './identity.ts'
 import type { createThrottle } from './throttle.ts'
 
 /** A revocation on another machine is felt within this time; on this one, at once. */
@@ -17,26 +16,6 @@ const AWAY_MS = 2_000
 /** How long keys stay good while the store is away. */
 const LONGEST_AWAY_MS = 24 * 3_600_000
 
-type Known = {
-  readonly id: string
-  readonly project: string
-  readonly scopes: ReadonlySet<Scope>
-  readonly anyProject: boolean
-  readonly session?: string
-  readonly expiresAt: number | null
-  readonly readMs: number
-}
-
-export function hashSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex')
-}
-
-/** Splits `sp_<id>_<secret>`; undefined when the token has another form. */
-function tokenParts(token: string): { id: string; secret: string } | undefined {
-  const match = /^sp_(key_[0-9a-z]{10,40})_([\w-]{20,100})$/.exec(token)
-  return match ? { id: match[1]!, secret: match[2]! } : undefined
-}
-
 /**
  * Finds who calls, from an API key (Bearer, `x-api-key`, or the password of Basic) or a console session. Keys seen in the
  * last seconds are answered from memory, without a promise, so that the data plane waits for nothing.
@@ -46,14 +25,14 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
   forget(): void
 } {
   const { db, clock, throttle } = deps
-  const cache = new Map<string, Known>()
-  const looking = new Map<string, Promise<Known>>()
+  const cache = new Map<string, Identity>()
+  const looking = new Map<string, Promise<Identity>>()
   let awayUntilMs = 0
 
-  async function lookFor(token: string, credentials: Credentials, isKnown: boolean): Promise<Known> {
+  async function lookFor(token: string, credentials: Credentials, isKnown: boolean): Promise<Identity> {
     // Guessing is slowed down; a key that was good a moment ago is no guess.
     if (!isKnown) throttle.check(credentials.address)
-    const known = token.startsWith('sp_') ? await knownFromKey(token) : await knownFromSession(token)
+    const known = await findIdentity(db, token, clock.now())
     if (!known || isOver(known)) {
       cache.delete(token)
       throttle.fail(credentials.address)
@@ -68,41 +47,10 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
     return known
   }
 
-  async function knownFromKey(token: string): Promise<Known | undefined> {
-    const parts = tokenParts(token)
-    const key = parts && (await findKey(db, parts.id))
-    if (!parts || !key || key.revokedAt !== null) return undefined
-    if (!timingSafeEqual(Buffer.from(hashSecret(parts.secret), 'hex'), Buffer.from(key.secretHash, 'hex'))) return undefined
-    return {
-      id: key.name,
-      project: key.project,
-      scopes: new Set(key.scopes),
-      anyProject: isRoot(key.project, key.scopes),
-      expiresAt: key.expiresAt,
-      readMs: clock.now(),
-    }
-  }
-
-  async function knownFromSession(token: string): Promise<Known | undefined> {
-    const tokenHash = hashSecret(token)
-    const session = await findSession(db, tokenHash)
-    if (!session) return undefined
-    const scopes = roleScopes[session.role]
-    return {
-      id: session.caller,
-      project: session.project,
-      scopes: new Set(scopes),
-      anyProject: isRoot(session.project, scopes),
-      expiresAt: session.expiresAt,
-      session: tokenHash,
-      readMs: clock.now(),
-    }
-  }
-
-  const isOver = (known: Known) => known.expiresAt !== null && known.expiresAt <= clock.now()
+  const isOver = (known: Identity) => known.expiresAt !== null && known.expiresAt <= clock.now()
 
   /** One look a token at a time, however many requests ask. */
-  function lookOnce(token: string, credentials: Credentials, isKnown: boolean): Promise<Known> {
+  function lookOnce(token: string, credentials: Credentials, isKnown: boolean): Promise<Identity> {
     const pending = looking.get(token)
     if (pending) return pending
     const look = lookFor(token, credentials, isKnown).finally(() => looking.delete(token))
@@ -111,7 +59,7 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
   }
 
   /** As `lookOnce`; but where the store does not answer soon, a key that was good a while ago goes on being so. */
-  async function renew(token: string, credentials: Credentials, cached: Known): Promise<Known> {
+  async function renew(token: string, credentials: Credentials, cached: Identity): Promise<Identity> {
     const impatient = new Promise<null>((resolve) => clock.after(PATIENCE_MS, () => resolve(null)))
     const renewed = await Promise.race([lookOnce(token, credentials, true), impatient]).catch((error: unknown) => {
       if (error instanceof AppError && errorCodes[error.code].retryable) return null
@@ -140,12 +88,7 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
   return { authenticate, forget: () => cache.clear() }
 }
 
-/** Admins of the default project may enter every project; all others only their own. */
-function isRoot(project: string, scopes: readonly Scope[]): boolean {
-  return project === 'default' && scopes.includes('admin')
-}
-
-function callerFrom(known: Known, credentials: Credentials, scope: Scope): Caller {
+function callerFrom(known: Identity, credentials: Credentials, scope: Scope): Caller {
   if (!known.scopes.has(scope))
     throw new AppError('forbidden', `this needs the scope "${scope}"; ${known.id} has ${[...known.scopes].join(', ')}`, { scope })
   const project = credentials.project ?? known.project

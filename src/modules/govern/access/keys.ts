@@ -6,7 +6,7 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import type { Ledger } from '../ledger/index.ts'
-import { hashSecret } from './authenticate.ts'
+import { hashSecret } from './identity.ts'
 import * as store from './store.ts'
 
 type Actor = Pick<Caller, 'id' | 'project'>

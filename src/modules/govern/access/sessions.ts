@@ -3,7 +3,7 @@ import { AppError } from '../../../contract/errors.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import type { Access } from './access.ts'
-import { hashSecret } from './authenticate.ts'
+import { hashSecret } from './identity.ts'
 import * as store from './store.ts'
 
 const SIGN_IN_MS = 10 * 60_000
