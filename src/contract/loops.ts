@@ -22,7 +22,7 @@ export const LoopSpec = z.strictObject({
     .default({ withinSeconds: 3_600, labelledRows: 500 }),
   triage: z
     .strictObject({
-      maxMissingShare: Fraction.default(0.2).describe('missing or out-of-range share of a feature that means broken data'),
+      maxMissingShare: Fraction.default(0.2).describe('missing share of a feature, above that of the reference, that means broken data'),
       concentration: Fraction.default(0.5).describe('share of the change that the most involved actors must hold to call it an attack'),
       maxActorShare: Fraction.default(0.05).describe('“few actors” = at most this share of all actors'),
       labelConflict: Fraction.default(0.2).describe(

@@ -58,7 +58,9 @@ export function createGates(deps: Deps): Gates {
         evidence,
         at: clock.now(),
       }
-      await sql.transaction(async (tx) => {
+      return await sql.transaction(async (tx) => {
+        const first = key === undefined ? undefined : await records.findByKey(tx, caller.project, key)
+        if (first) return first
         await records.insert(tx, caller.project, record, key)
         await ledger.seal(tx, { caller, reason, operation: 'gates.evaluateGate', table: verdictsTable, key: [record.id] })
         await bus.publish(tx, {
@@ -67,8 +69,8 @@ export function createGates(deps: Deps): Gates {
           subject: record.id,
           data: { gate, deployment, model: record.model, challenger, verdict, reason },
         })
+        return record
       })
-      return record
     },
     async listVerdicts({ model, limit }, caller) {
       const found = await records.list(sql, { project: caller.project, limit })

@@ -9,7 +9,19 @@ import { createRecords } from '../../../infra/sql/records.ts'
 import type { Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Rollouts } from '../rollouts/index.ts'
-import { applied, type Cause, type KeptRun, newRun, noted, refusal, refusedRun, rolledBack, type StepResult, shownRun } from './run.ts'
+import {
+  applied,
+  type Cause,
+  hasSpent,
+  type KeptRun,
+  newRun,
+  noted,
+  refusal,
+  refusedRun,
+  rolledBack,
+  type StepResult,
+  shownRun,
+} from './run.ts'
 
 export type Loops = Verbs<typeof loops> & {
   /** Begins a run, or records why none begins; undefined when the same cause was answered already, or a run is under way, which then answers for both. */
@@ -24,8 +36,8 @@ export type Loops = Verbs<typeof loops> & {
 export const loopRunsTable = { table: 'loop_runs', key: ['id'] } as const
 const system = (project: string) => ({ id: 'setpoint', project })
 const active: readonly LoopRun['state'][] = ['running', 'waiting_for_approval', 'held']
-/** Runs of a deployment looked back at for one that spent a training. */
-const RUNS_BACK = 20
+/** The state under which ended runs that spent a training are found. */
+const SPENT = 'ended_after_training'
 
 type Deps = { sql: Sql; clock: Clock; ids: Ids; ledger: Ledger; bus: Bus; documents: Documents; rollouts: Rollouts }
 type Runs = ReturnType<typeof createRuns>
@@ -38,11 +50,13 @@ export function createLoops(deps: Deps): Loops {
   const begin: Loops['begin'] = async (project, loop, spec, cause, key) => {
     return await sql.transaction(async (tx) => {
       if (await records.findByKey(tx, project, key)) return undefined
-      const earlier = await records.list(tx, { project, deployment: spec.deployment, limit: RUNS_BACK })
-      if (earlier.some((run) => active.includes(run.state))) return undefined
+      const own = { project, deployment: spec.deployment, limit: 1 }
+      const [busy] = await records.list(tx, { ...own, state: active })
+      if (busy) return undefined
+      const [last] = await records.list(tx, { ...own, state: SPENT })
       const now = clock.now()
       const run = newRun({ id: ids('loop'), project, loop, deployment: spec.deployment, cause }, now)
-      const refused = refusal(loop, spec, cause, earlier, now)
+      const refused = refusal(loop, spec, cause, last, now)
       const kept = refused === undefined ? run : refusedRun(run, refused, now)
       await records.insert(tx, project, kept, key)
       await commit(tx, system(project), kept, refused === undefined ? 'started' : 'ended', 'begin', refused ?? cause.summary)
@@ -91,7 +105,7 @@ export function createLoops(deps: Deps): Loops {
 function createRuns({ sql, ledger, bus }: Deps) {
   const records = createRecords<KeptRun>(
     loopRunsTable.table,
-    (run) => ({ deployment: run.deployment, state: run.state, at: run.startedAt }),
+    (run) => ({ deployment: run.deployment, state: hasSpent(run) ? SPENT : run.state, at: run.startedAt }),
     sql.dialect,
   )
 

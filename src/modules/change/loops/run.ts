@@ -49,11 +49,15 @@ export function refusedRun(run: KeptRun, reason: string, nowMs: number): KeptRun
   return { ...run, state: 'ended', outcome: 'refused', reason, endedAt: nowMs, steps }
 }
 
-/** Why no run may begin now, if so. `earlier` are the deployment’s runs, newest first. */
-export function refusal(loop: string, spec: LoopSpec, cause: Cause, earlier: readonly KeptRun[], nowMs: number): string | undefined {
+/** Whether a run has used up a training, so that the loop rests after it. */
+export function hasSpent(run: KeptRun): boolean {
+  return run.outcome !== null && spent.has(run.outcome) && run.training !== null
+}
+
+/** Why no run may begin now, if so. `last` is the deployment’s newest run that spent a training. */
+export function refusal(loop: string, spec: LoopSpec, cause: Cause, last: KeptRun | undefined, nowMs: number): string | undefined {
   if (!spec.enabled) return `loop ${loop} is not enabled`
   if (cause.kind === 'manual') return undefined
-  const last = earlier.find((run) => run.outcome !== null && spent.has(run.outcome) && run.training !== null)
   const restsUntil = last ? last.endedAt! + spec.cooldownSeconds * 1_000 : 0
   return restsUntil > nowMs ? `cool-down after run ${last!.id}, until ${new Date(restsUntil).toISOString()}` : undefined
 }

@@ -60,11 +60,16 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
 
   /** As `lookOnce`; but where the store does not answer soon, a key that was good a while ago goes on being so. */
   async function renew(token: string, credentials: Credentials, cached: Identity): Promise<Identity> {
-    const impatient = new Promise<null>((resolve) => clock.after(PATIENCE_MS, () => resolve(null)))
-    const renewed = await Promise.race([lookOnce(token, credentials, true), impatient]).catch((error: unknown) => {
-      if (error instanceof AppError && errorCodes[error.code].retryable) return null
-      throw error
+    let cancel = () => {}
+    const impatient = new Promise<null>((resolve) => {
+      cancel = clock.after(PATIENCE_MS, () => resolve(null))
     })
+    const renewed = await Promise.race([lookOnce(token, credentials, true), impatient])
+      .catch((error: unknown) => {
+        if (error instanceof AppError && errorCodes[error.code].retryable) return null
+        throw error
+      })
+      .finally(() => cancel())
     if (renewed) return renewed
     awayUntilMs = clock.now() + AWAY_MS
     return cached

@@ -93,7 +93,13 @@ export function createRouting(deps: Deps): Routing {
     const stored = await findRoute(from.sql, project, metadata.name)
     const loaded: LoadedVersion = { version: champion.version, features: champion.features, scorer: await runtimes.load(champion) }
     const wanted = stored?.mode === 'steady' || stored?.challengerVersion === champion.version ? null : (stored?.challengerVersion ?? null)
-    const challenger = wanted === null ? null : await openChallenger(project, spec.model, wanted, loaded)
+    const challenger =
+      wanted === null
+        ? null
+        : await openChallenger(project, spec.model, wanted, loaded).catch(async (error: unknown) => {
+            await loaded.scorer.release()
+            throw error
+          })
     return {
       project,
       name: metadata.name,

@@ -27,6 +27,16 @@ export async function openOnnx(bytes: Uint8Array, features: number): Promise<Sco
   }).catch((error: unknown) => {
     throw new AppError('unsafe', `ONNX Runtime cannot open this file: ${messageFrom(error)}`, {}, error)
   })
+  try {
+    return await scorerOf(session, features)
+  } catch (error) {
+    await session.release()
+    throw error
+  }
+}
+
+/** The scorer of an open session, tried on one row. */
+async function scorerOf(session: InferenceSession, features: number): Promise<Scorer> {
   const [inputName, ...others] = session.inputNames
   if (inputName === undefined || others.length > 0)
     throw new AppError(
