@@ -49,6 +49,11 @@ test('a key may not step into another project by naming it; an admin of the defa
   expect(await root.call(registry.listModels, {})).toEqual([])
 })
 
+test('a project that is not there cannot be entered, so nothing is declared where nobody looks', async () => {
+  const lost = createClient({ url: world.url, token: await world.token('admin'), project: 'frued' })
+  await expect(lost.call(registry.listModels, {})).rejects.toMatchObject({ code: 'not_found', message: /there is no project frued/ })
+})
+
 test('a role does what it is for and nothing more', async () => {
   const viewer = await world.as('viewer')
   expect((await viewer.call(registry.listModels, {})).length).toBe(1)

@@ -5,6 +5,7 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Authenticate, Credentials } from '../../../infra/http/route.ts'
 import type { Db } from '../../../infra/sql/index.ts'
 import { findIdentity, type Identity } from './identity.ts'
+import { findProject } from './store.ts'
 import type { createThrottle } from './throttle.ts'
 
 /** A revocation on another machine is felt within this time; on this one, at once. */
@@ -27,6 +28,8 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
   const { db, clock, throttle } = deps
   const cache = new Map<string, Identity>()
   const looking = new Map<string, Promise<Identity>>()
+  /** Other projects that keys of the default project have entered; a project is never deleted. */
+  const entered = new Set<string>()
   let awayUntilMs = 0
 
   async function lookFor(token: string, credentials: Credentials, isKnown: boolean): Promise<Identity> {
@@ -75,6 +78,20 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
     return cached
   }
 
+  /** The caller, in a project that is there: whoever names another one than its own may have misspelt it. */
+  function enter(known: Identity, credentials: Credentials, scope: Scope): Caller | Promise<Caller> {
+    const caller = callerFrom(known, credentials, scope)
+    if (caller.project === known.project || entered.has(caller.project)) return caller
+    return findProject(db, caller.project).then((found) => {
+      if (!found)
+        throw new AppError('not_found', `there is no project ${caller.project}; see "setpoint access list-projects"`, {
+          project: caller.project,
+        })
+      entered.add(caller.project)
+      return caller
+    })
+  }
+
   const authenticate: Authenticate = (credentials, scope) => {
     if (scope === 'public') return { id: 'anonymous', project: '', scopes: new Set(), requestId: credentials.requestId }
     const token = tokenFrom(credentials)
@@ -82,13 +99,13 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
     const cached = cache.get(token)
     if (!cached || isOver(cached)) {
       cache.delete(token)
-      return lookOnce(token, credentials, false).then((known) => callerFrom(known, credentials, scope))
+      return lookOnce(token, credentials, false).then((known) => enter(known, credentials, scope))
     }
     const nowMs = clock.now()
     const ageMs = nowMs - cached.readMs
-    if (ageMs < CACHE_MS || (nowMs < awayUntilMs && ageMs < LONGEST_AWAY_MS)) return callerFrom(cached, credentials, scope)
+    if (ageMs < CACHE_MS || (nowMs < awayUntilMs && ageMs < LONGEST_AWAY_MS)) return enter(cached, credentials, scope)
     const known = ageMs < LONGEST_AWAY_MS ? renew(token, credentials, cached) : lookOnce(token, credentials, true)
-    return known.then((found) => callerFrom(found, credentials, scope))
+    return known.then((found) => enter(found, credentials, scope))
   }
   return { authenticate, forget: () => cache.clear() }
 }
