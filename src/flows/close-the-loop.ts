@@ -90,24 +90,17 @@ export function closeTheLoop(deps: Deps): { start(): Promise<void> } {
     for (const { metadata, spec, project } of await documents.all('Loop', event.project)) {
       if (spec.monitor !== monitor || !spec.enabled) continue
       const summary = signal === 'error' ? 'the labelled error rose' : `the inputs moved: ${top.join(', ')}`
-      const run = await loops.begin(
-        project,
-        metadata.name,
-        spec,
-        { kind: signal === 'error' ? 'error' : 'drift', detection, at, summary },
-        `${metadata.name}/${detection}`,
-      )
-      if (run?.state === 'running') await wake(project, run.id)
-      // What is refused for now may still hold later: the monitor looks afresh when the cool-down is over.
-      else if (run?.outcome === 'refused')
-        await jobs.enqueue(sql, {
-          kind: 'loops.reconsider',
-          project,
-          key: run.id,
-          payload: { project, monitor },
-          runAtMs: clock.now() + spec.cooldownSeconds * 1_000,
-        })
+      const cause = { kind: signal === 'error' ? 'error' : 'drift', detection, at, summary } as const
+      await loops.begin(project, metadata.name, spec, cause, `${metadata.name}/${detection}`)
     }
+  })
+  // What was dismissed, or refused for now, may still hold later: the monitor looks afresh when the cool-down is over.
+  bus.on('loops.ended', 'loop', async ({ project, subject, atMs }) => {
+    const run = await loops.find(project, subject)
+    const loop = run && (await documents.find('Loop', project, run.loop))
+    if (!loop || !(run.outcome === 'dismissed' || (run.outcome === 'refused' && run.training === null))) return
+    const payload = { project, monitor: loop.spec.monitor }
+    await jobs.enqueue(sql, { kind: 'loops.reconsider', project, key: run.id, payload, runAtMs: atMs + loop.spec.cooldownSeconds * 1_000 })
   })
   const wakeRun = async ({ project, data }: BusEvent) => {
     const { loopRun } = data as { loopRun?: string | null }
@@ -356,12 +349,7 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
 }
 
 /** Leaves nothing behind that the run opened: its incident is closed, and the monitor watches afresh where the cause was dealt with. */
-async function settle(
-  { sql, jobs, clock, incidents, drift, documents }: Deps,
-  run: KeptRun,
-  outcome: string,
-  summary: string,
-): Promise<void> {
+async function settle({ incidents, drift, documents }: Deps, run: KeptRun, outcome: string, summary: string): Promise<void> {
   const caller: Caller = { id: `loop/${run.loop}`, project: run.project, scopes: new Set(['write']), requestId: run.id }
   if (run.incident)
     await incidents.closeIncident(
@@ -376,15 +364,5 @@ async function settle(
   const cause = run.steps.find((step) => step.name === 'triage')?.evidence.cause
   const loop = await documents.find('Loop', run.project, run.loop)
   if (!loop) return
-  const { monitor, cooldownSeconds } = loop.spec
-  if (outcome !== 'dismissed' && cause !== 'broken_data') await drift.reset(run.project, monitor)
-  // What was dismissed is still there: after the cool-down the monitor looks afresh, and says so again if it still holds.
-  if (outcome === 'dismissed')
-    await jobs.enqueue(sql, {
-      kind: 'loops.reconsider',
-      project: run.project,
-      key: run.id,
-      payload: { project: run.project, monitor },
-      runAtMs: clock.now() + cooldownSeconds * 1_000,
-    })
+  if (outcome !== 'dismissed' && cause !== 'broken_data') await drift.reset(run.project, loop.spec.monitor)
 }

@@ -245,6 +245,10 @@ process.exit(0)`
   await moved()
   const [next] = await world.admin.call(loops.listRuns, {})
   expect(next).toMatchObject({ outcome: 'refused', reason: expect.stringMatching(/cool-down/) })
+  const alarmed = async () => (await world.admin.call(drift.getMonitor, { monitor: 'churn' })).signals.some((signal) => signal.alarmed)
+  expect(await alarmed()).toBe(true)
+  await world.pass(62_000, 31_000)
+  expect(await alarmed()).toBe(false)
 })
 
 test('a trainer that fails, or registers nothing, ends the run and says why', async () => {

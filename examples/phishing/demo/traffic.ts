@@ -1,6 +1,7 @@
 import http from 'node:http'
 import { createClient } from '../../../src/contract/client.ts'
 import { labels as labelsContract } from '../../../src/contract/labels.ts'
+import { confusionOf, f1Of as f1OfConfusion } from '../../../src/lib/stats/classification.ts'
 import { createLatencyHistogram, type LatencyHistogram, recordLatency } from '../../../src/lib/stats/latency-histogram.ts'
 import { featureNames, type Page, type Phase, type World } from '../world.ts'
 
@@ -152,11 +153,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
 
 /** F1 of answers against the truth; null without a positive. */
 export function f1Of(answers: readonly Answer[]): number | null {
-  let hits = 0
-  let wrong = 0
-  for (const { truth, prediction } of answers) {
-    if (truth === 1 && prediction === 1) hits += 1
-    else if (truth !== prediction) wrong += 1
-  }
-  return hits + wrong === 0 ? null : (2 * hits) / (2 * hits + wrong)
+  const truths = answers.map(({ truth }) => truth)
+  const predictions = answers.map(({ prediction }) => prediction)
+  return f1OfConfusion(confusionOf(truths, predictions))
 }

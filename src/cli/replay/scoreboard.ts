@@ -1,3 +1,5 @@
+import { f1Of as f1OfConfusion } from '../../lib/stats/classification.ts'
+
 /** Counts over labelled rows. The positive class is 1. */
 export type Tally = {
   rows: number
@@ -65,7 +67,7 @@ export function accuracyOf({ right, labelled }: Tally): number | null {
 
 /** 2·TP / (2·TP + FP + FN) of class 1; null where there is nothing positive, said or true. */
 export function f1Of({ hits, falseAlarms, misses }: Tally): number | null {
-  return hits + falseAlarms + misses === 0 ? null : (2 * hits) / (2 * hits + falseAlarms + misses)
+  return f1OfConfusion({ truePositives: hits, falsePositives: falseAlarms, falseNegatives: misses, trueNegatives: 0 })
 }
 
 /** What predicting each row’s label to be the one before it would have got right, on the same rows. */

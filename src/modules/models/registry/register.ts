@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers'
 import type { Caller } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
 import type { ModelVersion } from '../../../contract/registry.ts'
@@ -59,9 +60,7 @@ async function inspect({ blobs, runtimes }: Deps, digest: string, features: read
   const { stream, sizeBytes } = await blobs.get(digest)
   if (sizeBytes > READ_LIMIT_BYTES)
     throw new AppError('too_large', `the file has ${sizeBytes} bytes; at most ${READ_LIMIT_BYTES} can be opened here`)
-  const chunks: Uint8Array[] = []
-  for await (const chunk of stream) chunks.push(chunk)
-  const bytes = Buffer.concat(chunks)
+  const bytes = await buffer(stream)
   const facts = factsFromOnnx(bytes)
   const width = facts.inputs[0]?.shape.at(-1) ?? -1
   if (width !== -1 && width !== features.length)

@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers'
 import { AppError } from '../../../contract/errors.ts'
 import type { ModelVersion } from '../../../contract/registry.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
@@ -26,7 +27,7 @@ export function createRuntimes(deps: { blobs: Blobs }): Runtimes {
   const held = new Map<string, Held>()
 
   async function open(digest: string, features: number): Promise<Scorer> {
-    const scorer = await openOnnx(await readAll(deps.blobs, digest), features)
+    const scorer = await openOnnx(await buffer((await deps.blobs.get(digest)).stream), features)
     for (const rows of WARM_ROWS) await scorer.score(new Float32Array(rows * features), rows)
     return scorer
   }
@@ -72,11 +73,4 @@ export function createRuntimes(deps: { blobs: Blobs }): Runtimes {
       for (const { scorer } of open) await (await scorer).release()
     },
   }
-}
-
-async function readAll(blobs: Blobs, digest: string): Promise<Uint8Array> {
-  const { stream } = await blobs.get(digest)
-  const chunks: Uint8Array[] = []
-  for await (const chunk of stream) chunks.push(chunk)
-  return Buffer.concat(chunks)
 }
