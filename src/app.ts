@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { AppError } from './contract/errors.ts'
 import { operations } from './contract/operations.ts'
 import { closeTheLoop } from './flows/close-the-loop.ts'
 import { freezeReference } from './flows/freeze-reference.ts'
@@ -27,6 +28,8 @@ import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
 import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
+import { artifactRoutes } from './protocols/mlflow/artifact-bytes.ts'
+import { type ArtifactRoots, artifactRpcs } from './protocols/mlflow/artifacts.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
@@ -171,6 +174,11 @@ function buildModules(infra: Infra) {
   }
 }
 
+const noRoot = (what: string) => async (_project: string, id: string) => {
+  throw new AppError('not_found', `there is no ${what} ${id}`)
+}
+const noRoots: ArtifactRoots = { ofRun: noRoot('run'), ofModelVersion: noRoot('model'), ofLoggedModel: noRoot('logged model') }
+
 /** The contract, each part bound to its module, and the protocols. */
 function routesOf(infra: Infra, modules: Modules) {
   const { config, ids } = infra
@@ -180,6 +188,7 @@ function routesOf(infra: Infra, modules: Modules) {
     uploadLimitBytes: config.uploadLimitBytes,
     checkReplies: infra.checkReplies,
   }
+  const artifactDeps = { artifacts: modules.artifacts, uploads: modules.uploads, roots: noRoots }
   return [
     ...bind(operations.access, modules.access, options),
     ...bind(operations.documents, modules.documents, options),
@@ -200,7 +209,8 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...mlflowRoutes({ rpcs: [], bodyLimitBytes: config.bodyLimitBytes }),
+    ...artifactRoutes({ ...artifactDeps, uploadLimitBytes: config.uploadLimitBytes }),
+    ...mlflowRoutes({ rpcs: artifactRpcs(artifactDeps), bodyLimitBytes: config.bodyLimitBytes }),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]

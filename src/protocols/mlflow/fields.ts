@@ -31,7 +31,7 @@ export type Read<F extends Fields> = {
 type Options<R extends boolean> = { readonly required?: R }
 
 function scalar<T>(read: (value: unknown) => T | undefined) {
-  return <R extends boolean = false>(options: Options<R> = {}): Field<T, R> => ({
+  return <const R extends boolean = false>(options: Options<R> = {}): Field<T, R> => ({
     required: (options.required ?? false) as R,
     repeated: false,
     read(value, path) {
@@ -85,7 +85,7 @@ export const duration = scalar((value) => {
 })
 
 /** One of `names`, or its position in their list as the number of a protocol buffer would be, counted from `first`. */
-export function enumeration<const N extends readonly string[], R extends boolean = false>(
+export function enumeration<const N extends readonly string[], const R extends boolean = false>(
   names: N,
   options: Options<R> & { readonly first?: number } = {},
 ): Field<N[number], R> {
@@ -96,7 +96,7 @@ export function enumeration<const N extends readonly string[], R extends boolean
   })(options)
 }
 
-export function list<T, R extends boolean = false>(item: Field<T>, options: Options<R> = {}): Field<T[], R> {
+export function list<T, const R extends boolean = false>(item: Field<T>, options: Options<R> = {}): Field<T[], R> {
   return {
     required: (options.required ?? false) as R,
     repeated: true,
@@ -107,7 +107,7 @@ export function list<T, R extends boolean = false>(item: Field<T>, options: Opti
   }
 }
 
-export function map<T, R extends boolean = false>(item: Field<T>, options: Options<R> = {}): Field<Record<string, T>, R> {
+export function map<T, const R extends boolean = false>(item: Field<T>, options: Options<R> = {}): Field<Record<string, T>, R> {
   return {
     required: (options.required ?? false) as R,
     repeated: false,
@@ -118,7 +118,7 @@ export function map<T, R extends boolean = false>(item: Field<T>, options: Optio
   }
 }
 
-export function message<F extends Fields, R extends boolean = false>(fields: F, options: Options<R> = {}): Field<Read<F>, R> {
+export function message<F extends Fields, const R extends boolean = false>(fields: F, options: Options<R> = {}): Field<Read<F>, R> {
   return {
     required: (options.required ?? false) as R,
     repeated: false,
