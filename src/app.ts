@@ -27,6 +27,7 @@ import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
+import { registryRpcs } from './protocols/mlflow/registry.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
@@ -112,8 +113,9 @@ function buildModules(infra: Infra) {
   const access = createAccess({ ...core, open: config.open })
   const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Loop: checkLoop } })
 
+  const places = { run: async () => undefined, loggedModel: async () => undefined, inspect: async () => undefined }
   const runtimes = createRuntimes({ blobs })
-  const registry = createRegistry({ ...core, blobs, runtimes })
+  const registry = createRegistry({ ...core, blobs, runtimes, documents, places })
   const telemetry = createTelemetry({ columns, spool, clock, log })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
@@ -192,7 +194,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...mlflowRoutes({ rpcs: [], bodyLimitBytes: config.bodyLimitBytes }),
+    ...mlflowRoutes({ rpcs: [...registryRpcs(modules)], bodyLimitBytes: config.bodyLimitBytes }),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]
