@@ -17,6 +17,7 @@ import { createQuarantine, quarantineTable } from './modules/data/quarantine/ind
 import { createAccess, keysTable, projectsTable } from './modules/govern/access/index.ts'
 import { createDocuments, documentsTable, documentVersionsTable } from './modules/govern/documents/index.ts'
 import { createFileAnchor, createLedger, createLedgerStore } from './modules/govern/ledger/index.ts'
+import { createArtifacts, createCollector, createUploads } from './modules/models/artifacts/index.ts'
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
@@ -116,6 +117,9 @@ function buildModules(infra: Infra) {
   const places = { run: async () => undefined, loggedModel: async () => undefined, inspect: async () => undefined }
   const runtimes = createRuntimes({ blobs })
   const registry = createRegistry({ ...core, blobs, runtimes, documents, places })
+  const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
+  const uploads = createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBytes: config.uploadLimitBytes })
+  const collector = createCollector({ sql, blobs, clock, log, tables: audited })
   const telemetry = createTelemetry({ columns, spool, clock, log })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
@@ -149,6 +153,9 @@ function buildModules(infra: Infra) {
     documents,
     runtimes,
     registry,
+    artifacts,
+    uploads,
+    collector,
     telemetry,
     deployments,
     quarantine,
@@ -179,6 +186,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.access, modules.access, options),
     ...bind(operations.documents, modules.documents, options),
     ...bind(operations.registry, modules.registry, options),
+    ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.labels, modules.labels, options),

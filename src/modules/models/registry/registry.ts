@@ -49,8 +49,6 @@ export type Registry = Omit<Verbs<typeof registry>, 'registerVersion'> & {
   /** Pages of what a filter finds. Throws `invalid` for a filter or an ordering that cannot be read. */
   findModels(project: string, search: Search): Promise<Found<'models'>>
   findVersions(project: string, search: Search): Promise<Found<'versions'>>
-  /** Every file that a version of any project stands on, by its digest. */
-  digestsInUse(): AsyncIterable<string>
 }
 
 type Deps = {
@@ -78,7 +76,6 @@ export function createRegistry(deps: Deps): Registry {
     newestVersions: (project, model, limit = 20) => store.listVersions(sql, project, model, limit),
     version: (project, model, version) => needVersion(sql, project, model, version),
     resolveRevision: (project, model, revision) => resolveRevision(sql, project, model, revision),
-    digestsInUse: () => store.digestsInUse(sql),
     async champion(project, model, db = sql) {
       const alias = await findAlias(db, project, model, 'champion')
       return alias && (await store.findVersion(db, project, model, alias.version))

@@ -190,15 +190,6 @@ export async function listVersions(db: Db, project: string, model: string, limit
   return await pageVersions(db, project, { model }, limit)
 }
 
-/** Every file a version of any project stands on. */
-export async function* digestsInUse(db: Db): AsyncIterable<string> {
-  const rows = await tables(db).selectFrom('model_versions').select(['digest', 'reference']).execute()
-  for (const { digest, reference } of rows) {
-    if (digest !== null) yield digest
-    if (reference !== null) yield reference
-  }
-}
-
 function rowFromVersion(project: string, v: ModelVersion): VersionRow {
   const { storage, loggedModel, runLink, description, flavors, signature, unsafe, semanticVersion } = v
   return {
