@@ -111,6 +111,7 @@ export function createChanges(deps: Deps): Changes {
         for (const other of others.filter((one) => one.version !== version))
           await save(deps, tx, caller, { ...other, stage: 'archived', updatedAt: now }, reason)
         await save(deps, tx, caller, after, reason, { tags, ...(stage && { stage, from: before.stage }) })
+        if (stage) await touch(deps, tx, caller, model, reason)
         return after
       })
     },
@@ -127,6 +128,7 @@ export function createChanges(deps: Deps): Changes {
         }
         await store.deleteVersion(tx, caller.project, model, version)
         await ledger.seal(tx, { ...seal, table: store.versionsTable, key: [caller.project, model, version] })
+        await touch(deps, tx, caller, model, reason)
         await bus.publish(tx, { name: 'registry.version_deleted', project: caller.project, subject: model, data: { model, version } })
         return found
       })
@@ -148,6 +150,13 @@ async function save(
   await ledger.seal(tx, { caller, reason, operation: 'registry.updateVersion', table: store.versionsTable, key })
   const data = { model, version: number, by: caller.id, stage: version.stage, ...facts }
   await bus.publish(tx, { name: 'registry.version_updated', project: caller.project, subject: model, data })
+}
+
+/** A model counts as changed when a version of it changes its stage or goes away. */
+async function touch({ clock, ledger }: Deps, tx: Tx, caller: Caller, model: string, reason: string): Promise<void> {
+  const before = await needModel(tx, caller.project, model)
+  await store.saveModel(tx, caller.project, { ...before, updatedAt: clock.now() })
+  await ledger.seal(tx, { caller, reason, operation: 'registry.updateModel', table: store.modelsTable, key: [caller.project, model] })
 }
 
 /** Moves a model with its versions and aliases to another name; what the ledger knew under the old one stays there. */
