@@ -18,6 +18,7 @@ import { createAccess, keysTable, projectsTable } from './modules/govern/access/
 import { createDocuments, documentsTable, documentVersionsTable } from './modules/govern/documents/index.ts'
 import { createFileAnchor, createLedger, createLedgerStore } from './modules/govern/ledger/index.ts'
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
+import { createRuns } from './modules/models/runs/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
@@ -27,6 +28,7 @@ import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
+import { trackingRpcs } from './protocols/mlflow/tracking.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
@@ -114,6 +116,7 @@ function buildModules(infra: Infra) {
 
   const runtimes = createRuntimes({ blobs })
   const registry = createRegistry({ ...core, blobs, runtimes })
+  const runs = createRuns({ sql, clock, log, random: infra.random })
   const telemetry = createTelemetry({ columns, spool, clock, log })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
@@ -147,6 +150,7 @@ function buildModules(infra: Infra) {
     documents,
     runtimes,
     registry,
+    runs,
     telemetry,
     deployments,
     quarantine,
@@ -192,7 +196,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...mlflowRoutes({ rpcs: [], bodyLimitBytes: config.bodyLimitBytes }),
+    ...mlflowRoutes({ rpcs: trackingRpcs(modules), bodyLimitBytes: config.bodyLimitBytes }),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]
