@@ -3,10 +3,10 @@ import type { Runs } from '../../modules/models/runs/index.ts'
 import { enumeration, int64, list, string } from './fields.ts'
 import { type Rpc, rpc } from './rpc.ts'
 import { pairFrom, pairs, viewTypes } from './tracking-fields.ts'
-import { experimentJson, id } from './tracking-json.ts'
+import { experimentJson, requiredId } from './tracking-json.ts'
 
 const base = '/api/2.0/mlflow/experiments'
-const oneExperiment = { experiment_id: id({ required: true }) }
+const oneExperiment = { experiment_id: requiredId() }
 
 export function experimentRpcs({ runs }: { runs: Runs }): Rpc[] {
   return [
@@ -59,7 +59,7 @@ export function experimentRpcs({ runs }: { runs: Runs }): Rpc[] {
         page_token: string(),
         filter: string(),
         order_by: list(string()),
-        view_type: enumeration(viewTypes),
+        view_type: enumeration(viewTypes)(),
       },
       async handle({ max_results = 0, page_token, filter, order_by, view_type }, { caller }) {
         const search = { maxResults: max_results, pageToken: page_token, filter, orderBy: order_by, view: view_type }

@@ -3,7 +3,7 @@ import type { Runs } from '../../modules/models/runs/index.ts'
 import { bool, enumeration, int32, list, message, string } from './fields.ts'
 import { type Rpc, rpc } from './rpc.ts'
 import { pairFrom, pairs } from './tracking-fields.ts'
-import { id, loggedModelJson } from './tracking-json.ts'
+import { id, loggedModelJson, requiredId } from './tracking-json.ts'
 
 const base = '/api/2.0/mlflow/logged-models'
 const one = `${base}/:model_id`
@@ -19,7 +19,7 @@ export function loggedModelRpcs({ runs }: { runs: Runs }): Rpc[] {
       paths: [base],
       scope: 'write',
       fields: {
-        experiment_id: id({ required: true }),
+        experiment_id: requiredId(),
         name: string(),
         model_type: string(),
         source_run_id: string(),
@@ -55,7 +55,7 @@ export function loggedModelRpcs({ runs }: { runs: Runs }): Rpc[] {
       method: 'PATCH',
       paths: [one],
       scope: 'write',
-      fields: { ...oneModel, status: enumeration(wireStatuses, { required: true }) },
+      fields: { ...oneModel, status: enumeration(wireStatuses)({ required: true }) },
       async handle({ model_id, status }, { caller }) {
         return { model: loggedModelJson(await runs.finalizeLoggedModel(caller.project, model_id, statuses[status])) }
       },

@@ -33,7 +33,7 @@ export function runRpcs({ runs }: { runs: Runs }): Rpc[] {
       method: 'POST',
       paths: [`${base}/update`],
       scope: 'write',
-      fields: { ...eitherRunId, status: enumeration(statuses), end_time: int64(), run_name: string() },
+      fields: { ...eitherRunId, status: enumeration(statuses)(), end_time: int64(), run_name: string() },
       async handle(input, { caller }) {
         const { status, end_time, run_name } = input
         const info = await runs.updateRun(caller.project, runIdFrom(input), { status, endedAt: end_time, name: run_name })
@@ -61,7 +61,7 @@ export function runRpcs({ runs }: { runs: Runs }): Rpc[] {
       fields: {
         experiment_ids: list(id()),
         filter: string(),
-        run_view_type: enumeration(viewTypes),
+        run_view_type: enumeration(viewTypes)(),
         max_results: int32(),
         order_by: list(string()),
         page_token: string(),

@@ -12,9 +12,11 @@ function listJson<T>(name: string, items: readonly T[]): Record<string, readonly
 }
 
 /** An id that clients write as text or as a number. */
-export function id<R extends boolean = false>(options: { readonly required?: R } = {}): Field<string, R> {
-  const field = string(options)
-  return { ...field, read: (value, path) => field.read(Number.isSafeInteger(value) ? String(value) : value, path) }
+export const id = (): Field<string, false> => ({ ...string(), read: readId })
+export const requiredId = (): Field<string, true> => ({ ...string({ required: true }), read: readId })
+
+function readId(value: unknown, path: string): string {
+  return string().read(Number.isSafeInteger(value) ? String(value) : value, path)
 }
 
 export function experimentJson(experiment: Experiment): object {
