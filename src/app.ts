@@ -32,6 +32,7 @@ import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { registryRpcs } from './protocols/mlflow/registry.ts'
+import { trackingRpcs } from './protocols/mlflow/tracking.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
@@ -163,6 +164,7 @@ function buildModules(infra: Infra) {
     artifacts,
     uploads,
     collector,
+    runs,
     telemetry,
     deployments,
     quarantine,
@@ -210,7 +212,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...mlflowRoutes({ rpcs: [...registryRpcs(modules)], bodyLimitBytes: config.bodyLimitBytes }),
+    ...mlflowRoutes({ rpcs: [...trackingRpcs(modules), ...registryRpcs(modules)], bodyLimitBytes: config.bodyLimitBytes }),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]

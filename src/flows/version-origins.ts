@@ -22,7 +22,7 @@ export function versionOrigins({ runs, artifacts }: { runs: Runs; artifacts: Art
       const model = await runs.loggedModel(project, modelId)
       if (!model) return undefined
       const source = model.sourceRunId === null ? undefined : await run(project, model.sourceRunId)
-      const metrics = Object.fromEntries(model.metrics.map(({ key, value }) => [key, value]).filter(isFinite))
+      const metrics = Object.fromEntries(model.metrics.map(({ key, value }) => [key, value]).filter(hasFiniteValue))
       return {
         ...(source ?? nothingKnown),
         artifactUri: model.artifactLocation,
@@ -50,11 +50,11 @@ function originOf({ info, tags, datasets, metrics }: Run): Origin {
     owner: tag('owner') ?? tag(USER_TAG) ?? (info.userId || null),
     commit: tag(COMMIT_TAG),
     dataSnapshot: dataset ? `${dataset.name}@${dataset.digest}` : null,
-    metrics: Object.fromEntries(metrics.map(({ key, value }) => [key, value] as const).filter(isFinite)),
+    metrics: Object.fromEntries(metrics.map(({ key, value }) => [key, value] as const).filter(hasFiniteValue)),
   }
 }
 
-function isFinite(entry: readonly (string | number)[]): boolean {
+function hasFiniteValue(entry: readonly (string | number)[]): boolean {
   return Number.isFinite(entry[1])
 }
 
