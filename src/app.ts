@@ -31,8 +31,6 @@ import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
-import { registryRpcs } from './protocols/mlflow/registry.ts'
-import { trackingRpcs } from './protocols/mlflow/tracking.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
@@ -158,7 +156,6 @@ function buildModules(infra: Infra) {
     access,
     documents,
     runtimes,
-    runs,
     registry,
     webhooks,
     artifacts,
@@ -212,7 +209,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...mlflowRoutes({ rpcs: [...trackingRpcs(modules), ...registryRpcs(modules)], bodyLimitBytes: config.bodyLimitBytes }),
+    ...mlflowRoutes({ ...modules, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]
