@@ -26,6 +26,7 @@ import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
 import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
+import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
@@ -108,7 +109,7 @@ function buildModules(infra: Infra) {
   const ledger = createLedger({ sql, store: createLedgerStore(sql), clock, anchor, audited })
   /** What a module needs that changes audited state. */
   const core = { sql, clock, ids, ledger, bus }
-  const access = createAccess(core)
+  const access = createAccess({ ...core, open: config.open })
   const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Loop: checkLoop } })
 
   const runtimes = createRuntimes({ blobs })
@@ -191,6 +192,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
+    ...mlflowRoutes({ rpcs: [], bodyLimitBytes: config.bodyLimitBytes }),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]

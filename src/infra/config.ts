@@ -5,6 +5,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { AppError, messageFrom } from '../contract/errors.ts'
 import type { LogLevel } from './log.ts'
+import { isLoopback } from './loopback.ts'
 
 const megabytes = (count: number) => count * 1024 * 1024
 
@@ -13,6 +14,11 @@ export const Settings = z.strictObject({
   data: z.string().min(1).default('./.setpoint').describe('folder of everything that is kept on this machine'),
   host: z.string().default('127.0.0.1').describe('address to listen on'),
   port: z.coerce.number().int().min(0).max(65_535).default(7_300).describe('port to listen on; 0 = any free one'),
+  open: z
+    .stringbool()
+    .or(z.boolean())
+    .default(false)
+    .describe('true: requests from this machine need no key and may do everything; for a laptop, never behind a proxy'),
   node: z
     .string()
     .regex(/^[a-z0-9-]{1,40}$/)
@@ -73,6 +79,8 @@ export function readConfig(source: Source = { environment: process.env, file: pa
   const merged = { ...settingsFromFile(source.file, problems), ...settingsFromEnvironment(source.environment, problems) }
   const parsed = Settings.safeParse(merged)
   if (!parsed.success) for (const issue of parsed.error.issues) problems.push(`${issue.path.join('.') || 'settings'}: ${issue.message}`)
+  else if (parsed.data.open && !isLoopback(parsed.data.host))
+    problems.push(`open: without keys the server listens on this machine only; host is ${parsed.data.host}, set it to 127.0.0.1`)
   if (problems.length > 0 || !parsed.success)
     throw new AppError('invalid', `the configuration has ${problems.length} problem(s):\n  ${problems.join('\n  ')}`, { problems })
   return { ...parsed.data, data: path.resolve(parsed.data.data) }

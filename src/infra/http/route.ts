@@ -29,6 +29,8 @@ export type Credentials = {
   readonly cookie: string | undefined
   readonly project: string | undefined
   readonly address: string
+  /** Sent by a program on this machine that meant this machine: not by a page of another origin, not through a proxy. */
+  readonly local: boolean
   readonly requestId: string
   readonly signal: AbortSignal | undefined
 }

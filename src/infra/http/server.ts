@@ -4,6 +4,7 @@ import createRouter, { type HTTPMethod } from 'find-my-way'
 import { AppError, errorCodes } from '../../contract/errors.ts'
 import type { Ids } from '../ids.ts'
 import type { Log } from '../log.ts'
+import { isLoopback } from '../loopback.ts'
 import { sendJson } from './bind.ts'
 import type { Authenticate, Route } from './route.ts'
 
@@ -63,9 +64,7 @@ function createAnswer(options: HttpOptions, endless: Set<ServerResponse>, find: 
     requests += 1
     const requestId = givenRequestId(request) ?? `${prefix}-${requests.toString(36)}`
     response.setHeader('x-request-id', requestId)
-    const url = request.url ?? '/'
-    const query = url.indexOf('?')
-    const path = query < 0 ? url : url.slice(0, query)
+    const { project, path, search } = targetOf(request.url ?? '/')
     const match = find(request.method ?? 'GET', path)
     if (!match) {
       if (request.method === 'GET' && options.fallback?.(request, response)) return
@@ -76,13 +75,13 @@ function createAnswer(options: HttpOptions, endless: Set<ServerResponse>, find: 
     run().catch((thrown: unknown) => fail(thrown, route))
 
     async function run() {
-      const found = options.authenticate(credentialsFrom(request, response, requestId), route.scope)
+      const found = options.authenticate(credentialsFrom(request, response, requestId, project), route.scope)
       const caller = found instanceof Promise ? await found : found
       if (route.endless) {
         endless.add(response)
         response.once('close', () => endless.delete(response))
       }
-      await route.handle({ request, response, params, search: query < 0 ? '' : url.slice(query + 1), caller })
+      await route.handle({ request, response, params, search, caller })
     }
 
     function fail(thrown: unknown, route: Route | undefined) {
@@ -117,18 +116,39 @@ function givenRequestId(request: IncomingMessage): string | undefined {
   return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : undefined
 }
 
-function credentialsFrom(request: IncomingMessage, response: ServerResponse, requestId: string) {
-  const project = request.headers['x-setpoint-project']
+/**
+ * What a URL asks for. `/p/<project>` in front of any path enters that project, for clients that can be given a base URL but
+ * no header; doubled slashes, which some clients make when they join paths, are one.
+ */
+function targetOf(url: string): { project: string | undefined; path: string; search: string } {
+  const query = url.indexOf('?')
+  const whole = (query < 0 ? url : url.slice(0, query)).replaceAll(/\/{2,}/g, '/')
+  const search = query < 0 ? '' : url.slice(query + 1)
+  const prefix = /^\/p\/([\w.-]+)(?=\/|$)/.exec(whole)
+  return prefix ? { project: prefix[1], path: whole.slice(prefix[0].length) || '/', search } : { project: undefined, path: whole, search }
+}
+
+function credentialsFrom(request: IncomingMessage, response: ServerResponse, requestId: string, entered: string | undefined) {
+  const project = entered ?? request.headers['x-setpoint-project']
   return {
     authorization: request.headers.authorization ?? bearerFromApiKey(request.headers['x-api-key']),
     cookie: sameOrigin(request) ? request.headers.cookie : undefined,
     project: typeof project === 'string' ? project : undefined,
     address: request.socket.remoteAddress ?? '',
+    local: isLocal(request),
     requestId,
     get signal() {
       return closedSignal(response)
     },
   }
+}
+
+/** The host name is checked too: a page of the open web may have a name that leads here, but not this machine’s own. */
+function isLocal(request: IncomingMessage): boolean {
+  const { host, origin } = request.headers
+  if (request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined) return false
+  if (origin !== undefined && URL.parse(origin)?.host !== host) return false
+  return isLoopback(request.socket.remoteAddress ?? '') && isLoopback(host ?? '')
 }
 
 function bearerFromApiKey(header: string | string[] | undefined): string | undefined {

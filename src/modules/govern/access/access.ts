@@ -26,9 +26,17 @@ export type Access = Verbs<typeof access> & {
 const DAY_MS = 86_400_000
 const system: Caller = { id: 'setpoint', project: 'default', scopes: new Set(['admin']), requestId: 'start' }
 
-export function createAccess(deps: { sql: Sql; clock: Clock; ids: Ids; ledger: Ledger; bus: Bus; randomToken?: () => string }): Access {
+export function createAccess(deps: {
+  sql: Sql
+  clock: Clock
+  ids: Ids
+  ledger: Ledger
+  bus: Bus
+  open: boolean
+  randomToken?: () => string
+}): Access {
   const { sql, clock, ledger, bus } = deps
-  const { authenticate, forget } = createAuthenticate({ db: sql, clock, throttle: createThrottle(clock) })
+  const { authenticate, forget } = createAuthenticate({ db: sql, clock, throttle: createThrottle(clock), open: deps.open })
   const own = { ...deps, forget, randomToken: deps.randomToken ?? (() => randomBytes(32).toString('base64url')) }
   const { addKey, revoke } = createKeys(own)
   bus.watch((event) => {

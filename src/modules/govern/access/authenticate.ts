@@ -1,4 +1,4 @@
-import { SESSION_COOKIE } from '../../../contract/access.ts'
+import { roleScopes, SESSION_COOKIE } from '../../../contract/access.ts'
 import type { Caller, Scope } from '../../../contract/endpoint.ts'
 import { AppError, errorCodes } from '../../../contract/errors.ts'
 import type { Clock } from '../../../infra/clock.ts'
@@ -8,6 +8,15 @@ import { findIdentity, type Identity } from './identity.ts'
 import { findProject } from './store.ts'
 import type { createThrottle } from './throttle.ts'
 
+/** Whoever calls without a key from this machine, where the settings let them. */
+const anyoneHere: Identity = {
+  id: 'anyone',
+  project: 'default',
+  scopes: new Set(roleScopes.admin),
+  anyProject: true,
+  expiresAt: null,
+  readMs: 0,
+}
 /** A revocation on another machine is felt within this time; on this one, at once. */
 const CACHE_MS = 5_000
 const MOST_CACHED = 10_000
@@ -19,9 +28,10 @@ const LONGEST_AWAY_MS = 24 * 3_600_000
 
 /**
  * Finds who calls, from an API key (Bearer, `x-api-key`, or the password of Basic) or a console session. Keys seen in the
- * last seconds are answered from memory, without a promise, so that the data plane waits for nothing.
+ * last seconds are answered from memory, without a promise, so that the data plane waits for nothing. Where the settings
+ * open the server, a request from this machine needs neither.
  */
-export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: ReturnType<typeof createThrottle> }): {
+export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: ReturnType<typeof createThrottle>; open: boolean }): {
   authenticate: Authenticate
   forget(): void
 } {
@@ -95,6 +105,7 @@ export function createAuthenticate(deps: { db: Db; clock: Clock; throttle: Retur
   const authenticate: Authenticate = (credentials, scope) => {
     if (scope === 'public') return { id: 'anonymous', project: '', scopes: new Set(), requestId: credentials.requestId }
     const token = tokenFrom(credentials)
+    if (token === undefined && deps.open && credentials.local) return enter(anyoneHere, credentials, scope)
     if (token === undefined) throw new AppError('unauthenticated', 'an API key is needed: send "Authorization: Bearer sp_…"')
     const cached = cache.get(token)
     if (!cached || isOver(cached)) {
