@@ -17,6 +17,7 @@ import { createQuarantine, quarantineTable } from './modules/data/quarantine/ind
 import { createAccess, keysTable, projectsTable } from './modules/govern/access/index.ts'
 import { createDocuments, documentsTable, documentVersionsTable } from './modules/govern/documents/index.ts'
 import { createFileAnchor, createLedger, createLedgerStore } from './modules/govern/ledger/index.ts'
+import { createArtifacts, createCollector, createUploads } from './modules/models/artifacts/index.ts'
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
@@ -27,6 +28,7 @@ import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
+import { registryRpcs } from './protocols/mlflow/registry.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
@@ -112,8 +114,12 @@ function buildModules(infra: Infra) {
   const access = createAccess({ ...core, open: config.open })
   const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Loop: checkLoop } })
 
+  const places = { run: async () => undefined, loggedModel: async () => undefined, inspect: async () => undefined }
   const runtimes = createRuntimes({ blobs })
-  const registry = createRegistry({ ...core, blobs, runtimes })
+  const registry = createRegistry({ ...core, blobs, runtimes, documents, places })
+  const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
+  const uploads = createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBytes: config.uploadLimitBytes })
+  const collector = createCollector({ sql, blobs, clock, log, tables: audited })
   const telemetry = createTelemetry({ columns, spool, clock, log })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
@@ -147,6 +153,9 @@ function buildModules(infra: Infra) {
     documents,
     runtimes,
     registry,
+    artifacts,
+    uploads,
+    collector,
     telemetry,
     deployments,
     quarantine,
@@ -177,6 +186,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.access, modules.access, options),
     ...bind(operations.documents, modules.documents, options),
     ...bind(operations.registry, modules.registry, options),
+    ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.labels, modules.labels, options),
@@ -192,7 +202,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...mlflowRoutes({ rpcs: [], bodyLimitBytes: config.bodyLimitBytes }),
+    ...mlflowRoutes({ rpcs: [...registryRpcs(modules)], bodyLimitBytes: config.bodyLimitBytes }),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]

@@ -19,7 +19,8 @@ import type { Shell } from './shell.ts'
 const groups = {
   access: 'Projects, API keys and sign-ins',
   documents: 'Documents by operation; see also apply, diff, get, delete and export',
-  registry: 'Models, versions, aliases and artifacts',
+  registry: 'Models, versions and aliases',
+  artifacts: 'Files of runs and models, in folders',
   deployments: 'What is served, and single predictions',
   telemetry: 'Traffic, latency and the newest predictions',
   labels: 'What turned out to be true, and the quality it shows',

@@ -1,6 +1,7 @@
 import { access } from './access.ts'
 import { activity } from './activity.ts'
 import { alerts } from './alerts.ts'
+import { artifacts } from './artifacts.ts'
 import { deployments } from './deployments.ts'
 import { documents } from './documents.ts'
 import { drift } from './drift.ts'
@@ -22,6 +23,7 @@ export const operations = {
   access,
   documents,
   registry,
+  artifacts,
   deployments,
   telemetry,
   labels,

@@ -75,6 +75,7 @@ export async function openInfra(config: Config, outside: Outside) {
       folder: path.join(config.data, 'blobs'),
       credentials: s3Credentials(config),
       log,
+      clock,
     })
     const spool = keep(
       createSpool({

@@ -3,9 +3,10 @@ import { open, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Clock } from '../clock.ts'
 import { silentLog } from '../log.ts'
 import { type Blobs, createBlobs } from './blobs.ts'
-import { blobsContract, chunked, digestOf } from './contract-suite.ts'
+import { blobsContract, chunked, digestOf, gathered } from './contract-suite.ts'
 import { s3AddressFrom } from './s3-blobs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'setpoint-blobs-'))
@@ -47,6 +48,28 @@ describe('on disk', () => {
     const again = await createBlobs({ folder, log: silentLog })
     expect(readdirSync(join(folder, 'incoming'))).toEqual([])
     expect(await again.has(digestOf(bytes))).toBe(true)
+  })
+})
+
+describe('age, on disk', () => {
+  let nowMs = 1_700_000_000_000
+  const clock: Clock = { now: () => nowMs, after: () => () => {} }
+  const open = () => createBlobs({ folder: join(folder, 'aged'), log: silentLog, clock })
+  const ageOf = async (aged: Blobs) => (await gathered(aged.list()))[0]!.usedAtMs
+
+  test('storing again and asking make a blob young, reading does not', async () => {
+    const aged = await open()
+    const { digest } = await aged.put(chunked(Buffer.from('kept')))
+    expect(await ageOf(aged)).toBe(nowMs)
+    const storedMs = nowMs
+    nowMs += 7_200_000
+    for await (const _ of (await aged.get(digest)).stream);
+    expect(await ageOf(aged)).toBe(storedMs)
+    expect(await aged.has(digest)).toBe(true)
+    expect(await ageOf(aged)).toBe(nowMs)
+    nowMs += 7_200_000
+    await aged.put(chunked(Buffer.from('kept')))
+    expect(await ageOf(aged)).toBe(nowMs)
   })
 })
 

@@ -44,6 +44,7 @@ function bytesOf(seed: number, size: number): Buffer {
 export function blobsContract(name: string, world: () => BlobWorld): void {
   describe(name, () => {
     storing(world)
+    ageing(world)
     refusing(world)
   })
 }
@@ -69,7 +70,36 @@ function storing(world: () => BlobWorld): void {
     await Promise.all([1, 2, 3].map(() => blobs.put(chunked(bytes))))
     await blobs.put(chunked(bytes), { expectedDigest: digestOf(bytes) })
     const all = await gathered(blobs.list())
-    expect(all.filter((blob) => blob.digest === digestOf(bytes))).toEqual([{ digest: digestOf(bytes), sizeBytes: 50_000 }])
+    expect(all.filter((blob) => blob.digest === digestOf(bytes))).toMatchObject([{ digest: digestOf(bytes), sizeBytes: 50_000 }])
+  })
+}
+
+function ageing(world: () => BlobWorld): void {
+  test('any part can be read, and the size of the whole is told with it', async () => {
+    const { blobs } = world()
+    const bytes = bytesOf(11, 300_001)
+    const { digest } = await blobs.put(chunked(bytes))
+    for (const [first, last] of [
+      [0, 0],
+      [5, 299_999],
+      [300_000, 300_000],
+    ] as const) {
+      const { sizeBytes, stream } = await blobs.get(digest, { first, last })
+      expect(sizeBytes).toBe(300_001)
+      expect(Buffer.concat(await gathered(stream)).equals(bytes.subarray(first, last + 1))).toBe(true)
+    }
+    await expect(blobs.get(absent, { first: 0, last: 1 })).rejects.toMatchObject({ code: 'not_found' })
+  })
+
+  test('only what nobody stored or asked for since is removed as old', async () => {
+    const { blobs } = world()
+    const { digest } = await blobs.put(chunked(bytesOf(12, 1_000)))
+    const { usedAtMs } = (await gathered(blobs.list())).find((blob) => blob.digest === digest)!
+    expect(await blobs.deleteOlder(digest, usedAtMs)).toBe(false)
+    expect(await blobs.has(digest)).toBe(true)
+    expect(await blobs.deleteOlder(digest, usedAtMs + 1_000)).toBe(true)
+    expect(await blobs.has(digest)).toBe(false)
+    expect(await blobs.deleteOlder(digest, usedAtMs + 1_000)).toBe(false)
   })
 }
 

@@ -1,20 +1,25 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createReadStream, type Stats } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AppError } from '../../contract/errors.ts'
-import type { Blob, Blobs, PutOptions } from './blobs.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import type { Blobs } from './blobs.ts'
 import { checkDigest, missingBlob, verified } from './digest.ts'
+import { writeAll } from './write-file.ts'
 
 /** Files whose content was checked by this process, remembered so that `path` reads a model once, not each time. */
 const REMEMBERED = 1_000
-const READ_BYTES = 256 << 10
+/** Fewer, larger reads: at 64 KiB the event loop, not the disk, decides how fast a file leaves. */
+const READ_BYTES = 1 << 20
+/** A blob used since then counts as young already. */
+const YOUNG_MS = 3_600_000
 
 /**
  * Blobs as files `ab/cdef…` under `folder`. Content is written beside, flushed, and moved into place, so that a name
  * never stands for half a file. Uploads a crash left unfinished are removed.
  */
-export async function createDiskBlobs(folder: string): Promise<Blobs> {
+export async function createDiskBlobs(folder: string, clock: Clock = systemClock): Promise<Blobs> {
   const incoming = join(folder, 'incoming')
   await rm(incoming, { recursive: true, force: true })
   await mkdir(incoming, { recursive: true })
@@ -24,12 +29,7 @@ export async function createDiskBlobs(folder: string): Promise<Blobs> {
   /** Size and time of a blob's file; nothing when there is none. */
   async function find(digest: string): Promise<Stats | undefined> {
     checkDigest(digest)
-    try {
-      return await stat(fileOf(digest))
-    } catch (thrown) {
-      if (codeOf(thrown) === 'ENOENT') return undefined
-      throw thrown
-    }
+    return await unlessMissing(stat(fileOf(digest)))
   }
 
   async function need(digest: string): Promise<Stats> {
@@ -43,6 +43,7 @@ export async function createDiskBlobs(folder: string): Promise<Blobs> {
       const temporary = join(incoming, randomBytes(16).toString('hex'))
       try {
         const blob = await writeAll(temporary, stream, options)
+        await markUsed(temporary, clock)
         await moveIntoPlace(temporary, folder, fileOf(blob.digest))
         return blob
       } catch (thrown) {
@@ -50,11 +51,17 @@ export async function createDiskBlobs(folder: string): Promise<Blobs> {
         throw diskError(thrown, folder)
       }
     },
-    async get(digest) {
+    async get(digest, range) {
       const { size } = await need(digest)
-      return { sizeBytes: size, stream: contentOf(fileOf(digest), digest, size) }
+      const file = fileOf(digest)
+      if (range === undefined) return { sizeBytes: size, stream: contentOf(file, digest, size) }
+      return { sizeBytes: size, stream: createReadStream(file, { start: range.first, end: range.last, highWaterMark: READ_BYTES }) }
     },
-    has: async (digest) => (await find(digest)) !== undefined,
+    async has(digest) {
+      const found = await find(digest)
+      if (found === undefined) return false
+      return clock.now() - found.mtimeMs < YOUNG_MS || (await unlessMissing(markUsed(fileOf(digest), clock).then(() => true))) !== undefined
+    },
     async path(digest) {
       await check(fileOf(digest), digest, await need(digest))
       return fileOf(digest)
@@ -63,12 +70,25 @@ export async function createDiskBlobs(folder: string): Promise<Blobs> {
       checkDigest(digest)
       await rm(fileOf(digest), { force: true })
     },
+    async deleteOlder(digest, beforeMs) {
+      const found = await find(digest)
+      if (found === undefined || found.mtimeMs >= beforeMs) return false
+      // Taken out of its place first, so that what is judged is what is removed: it may have been used this moment.
+      const aside = join(incoming, randomBytes(16).toString('hex'))
+      if ((await unlessMissing(rename(fileOf(digest), aside).then(() => true))) === undefined) return false
+      if ((await stat(aside)).mtimeMs >= beforeMs) {
+        await rename(aside, fileOf(digest))
+        return false
+      }
+      await rm(aside)
+      return true
+    },
     async *list() {
       for (const shelf of await readdir(folder)) {
         if (!/^[0-9a-f]{2}$/.test(shelf)) continue
         for (const name of await readdir(join(folder, shelf))) {
           const found = await find(shelf + name)
-          if (found !== undefined) yield { digest: shelf + name, sizeBytes: found.size }
+          if (found !== undefined) yield { digest: shelf + name, sizeBytes: found.size, usedAtMs: found.mtimeMs }
         }
       }
     },
@@ -99,37 +119,19 @@ async function moveIntoPlace(temporary: string, folder: string, file: string): P
   if (made !== undefined) await syncFolder(folder)
 }
 
-async function writeAll(
-  file: string,
-  stream: AsyncIterable<Uint8Array>,
-  { expectedDigest, maxBytes = Number.POSITIVE_INFINITY }: PutOptions,
-): Promise<Blob> {
-  const hash = createHash('sha256')
-  let sizeBytes = 0
-  const handle = await open(file, 'wx')
-  try {
-    for await (const chunk of stream) {
-      sizeBytes += chunk.length
-      if (sizeBytes > maxBytes) throw new AppError('too_large', `the content is larger than the limit of ${maxBytes} bytes`, { maxBytes })
-      hash.update(chunk)
-      await writeChunk(handle, chunk)
-    }
-    const digest = hash.digest('hex')
-    if (expectedDigest !== undefined && digest !== expectedDigest) {
-      throw new AppError('invalid', `the content has the digest ${digest}, not ${expectedDigest}; it was changed or cut short on the way`, {
-        digest,
-        expectedDigest,
-      })
-    }
-    await handle.sync()
-    return { digest, sizeBytes }
-  } finally {
-    await handle.close()
-  }
+function markUsed(file: string, clock: Clock): Promise<void> {
+  const seconds = clock.now() / 1_000
+  return utimes(file, seconds, seconds)
 }
 
-async function writeChunk(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten
+/** Nothing where the file is not there. */
+async function unlessMissing<T>(pending: Promise<T>): Promise<T | undefined> {
+  try {
+    return await pending
+  } catch (thrown) {
+    if (codeOf(thrown) === 'ENOENT') return undefined
+    throw thrown
+  }
 }
 
 async function syncFolder(folder: string): Promise<void> {

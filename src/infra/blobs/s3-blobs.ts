@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
+  CopyObjectCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
@@ -13,8 +14,9 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { AppError } from '../../contract/errors.ts'
+import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
-import type { Blob, Blobs } from './blobs.ts'
+import type { Blob, Blobs, ByteRange } from './blobs.ts'
 import { checkDigest, missingBlob, verified } from './digest.ts'
 import { createDiskBlobs } from './disk-blobs.ts'
 import { isStatus, s3Error } from './s3-error.ts'
@@ -30,6 +32,10 @@ const MAX_PARTS = 9_000
 const ATTEMPTS = 4
 const CONNECT_MS = 5_000
 const MAX_CACHE_BYTES = 10e9
+/** A blob used since then counts as young already. */
+const YOUNG_MS = 3_600_000
+/** S3 copies no more in one go. */
+const MAX_COPY_BYTES = 5 * 1024 ** 3
 
 /** Reads `s3://bucket/prefix?endpoint=…&region=…`. Throws `invalid` with what is wrong. */
 export function s3AddressFrom(url: string): S3Address {
@@ -58,9 +64,10 @@ export async function createS3Blobs(options: {
   readonly credentials?: S3Credentials
   readonly folder: string
   readonly log: Log
+  readonly clock: Clock
   readonly maxCacheBytes?: number
 }): Promise<Blobs> {
-  const { credentials, folder, log, maxCacheBytes = MAX_CACHE_BYTES } = options
+  const { credentials, folder, log, clock, maxCacheBytes = MAX_CACHE_BYTES } = options
   const address = s3AddressFrom(options.url)
   const { bucket, prefix, region, endpoint } = address
   const client = new S3Client({
@@ -74,7 +81,7 @@ export async function createS3Blobs(options: {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined ? {} : { credentials }),
   })
-  const cache = await createDiskBlobs(join(folder, 'cache'))
+  const cache = await createDiskBlobs(join(folder, 'cache'), clock)
   const keepWithin = createEviction(cache, maxCacheBytes)
   const keyOf = (digest: string) => `${prefix}${digest.slice(0, 2)}/${digest.slice(2)}`
   const at = (digest: string) => ({ Bucket: bucket, Key: keyOf(digest) })
@@ -87,18 +94,32 @@ export async function createS3Blobs(options: {
     }
   }
 
-  async function sizeOf(digest: string): Promise<number | undefined> {
+  async function find(digest: string): Promise<{ sizeBytes: number; usedAtMs: number } | undefined> {
     try {
-      return (await client.send(new HeadObjectCommand(at(digest)))).ContentLength
+      const { ContentLength = 0, LastModified } = await client.send(new HeadObjectCommand(at(digest)))
+      return { sizeBytes: ContentLength, usedAtMs: LastModified?.getTime() ?? 0 }
     } catch (thrown) {
       if (isStatus(thrown, 404)) return undefined
       throw s3Error(thrown, address)
     }
   }
 
-  async function get(digest: string) {
+  /** Copies an object onto itself, which gives it the time of now. What is too large for that keeps its age. */
+  async function markUsed(digest: string, { sizeBytes, usedAtMs }: { sizeBytes: number; usedAtMs: number }): Promise<void> {
+    if (clock.now() - usedAtMs < YOUNG_MS || sizeBytes > MAX_COPY_BYTES) return
+    const source = `${bucket}/${keyOf(digest).split('/').map(encodeURIComponent).join('/')}`
+    await ask(() => client.send(new CopyObjectCommand({ ...at(digest), CopySource: source, MetadataDirective: 'REPLACE' })))
+  }
+
+  async function get(digest: string, range?: ByteRange) {
     checkDigest(digest)
     try {
+      if (range !== undefined) {
+        const { Body, ContentRange } = await client.send(
+          new GetObjectCommand({ ...at(digest), Range: `bytes=${range.first}-${range.last}` }),
+        )
+        return { sizeBytes: Number(ContentRange?.split('/')[1]), stream: Body as AsyncIterable<Uint8Array> }
+      }
       const { Body, ContentLength = 0 } = await client.send(new GetObjectCommand(at(digest)))
       return { sizeBytes: ContentLength, stream: verified(Body as AsyncIterable<Uint8Array>, digest, ContentLength) }
     } catch (thrown) {
@@ -109,17 +130,18 @@ export async function createS3Blobs(options: {
   return {
     async put(stream, putOptions) {
       const blob = await cache.put(stream, putOptions)
-      const stored = await sizeOf(blob.digest)
-      if (stored !== blob.sizeBytes) {
-        await ask(async () => upload(client, at(blob.digest), await cache.path(blob.digest), blob.sizeBytes, stored === undefined, log))
-      }
+      const stored = await find(blob.digest)
+      if (stored?.sizeBytes === blob.sizeBytes) await markUsed(blob.digest, stored)
+      else await ask(async () => upload(client, at(blob.digest), await cache.path(blob.digest), blob.sizeBytes, stored === undefined, log))
       await keepWithin(blob.digest)
       return blob
     },
     get,
     async has(digest) {
       checkDigest(digest)
-      return (await sizeOf(digest)) !== undefined
+      const found = await find(digest)
+      if (found !== undefined) await markUsed(digest, found)
+      return found !== undefined
     },
     async path(digest) {
       checkDigest(digest)
@@ -132,14 +154,23 @@ export async function createS3Blobs(options: {
       await ask(() => client.send(new DeleteObjectCommand(at(digest))))
       await cache.delete(digest)
     },
+    // S3 cannot remove on condition of age: between the look and the removal lie the milliseconds of one request.
+    async deleteOlder(digest, beforeMs) {
+      checkDigest(digest)
+      const found = await find(digest)
+      if (found === undefined || found.usedAtMs >= beforeMs) return false
+      await ask(() => client.send(new DeleteObjectCommand(at(digest))))
+      await cache.delete(digest)
+      return true
+    },
     async *list() {
       const pages = paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: prefix })[Symbol.asyncIterator]()
       for (;;) {
         const page = await ask(() => pages.next())
         if (page.done === true) return
-        for (const { Key = '', Size = 0 } of page.value.Contents ?? []) {
+        for (const { Key = '', Size = 0, LastModified } of page.value.Contents ?? []) {
           const digest = Key.slice(prefix.length).replace('/', '')
-          if (/^[0-9a-f]{64}$/.test(digest)) yield { digest, sizeBytes: Size }
+          if (/^[0-9a-f]{64}$/.test(digest)) yield { digest, sizeBytes: Size, usedAtMs: LastModified?.getTime() ?? 0 }
         }
       }
     },

@@ -51,7 +51,8 @@ async function fieldsOf(endpoint: Endpoint, exchange: Exchange, options: BindOpt
   return Object.assign(fields, exchange.params)
 }
 
-async function* limited(source: AsyncIterable<Uint8Array>, limitBytes: number): AsyncIterable<Uint8Array> {
+/** Passes an upload through up to its limit. Throws `too_large`, or `cancelled` when the client went away. */
+export async function* limited(source: AsyncIterable<Uint8Array>, limitBytes: number): AsyncIterable<Uint8Array> {
   let sizeBytes = 0
   try {
     for await (const chunk of source) {
@@ -105,7 +106,12 @@ async function sendBytes(response: ServerResponse, reply: ByteReply): Promise<vo
   if (reply.sizeBytes !== undefined) response.setHeader('content-length', reply.sizeBytes)
   if (reply.digest) response.setHeader('etag', `"${reply.digest}"`)
   if (reply.filename) response.setHeader('content-disposition', `attachment; filename="${reply.filename.replaceAll(/[^\w.-]/g, '_')}"`)
-  for await (const chunk of reply.stream) {
+  await sendStream(response, reply.stream)
+}
+
+/** Sends a stream as fast as the client takes it and no faster; stops reading when the client has gone. */
+export async function sendStream(response: ServerResponse, stream: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of stream) {
     if (response.destroyed) return
     if (!response.write(chunk)) await drained(response)
   }

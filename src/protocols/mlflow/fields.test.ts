@@ -14,7 +14,7 @@ test('reads values as protocol buffers in JSON are read', () => {
   expect(read({ b: bool() }, { b: 'True' })).toEqual({ b: true })
   expect(read({ at: timestamp() }, { at: '2025-04-15T08:49:18.699Z' })).toEqual({ at: 1_744_706_958_699 })
   expect(read({ took: duration() }, { took: '1.5s' })).toEqual({ took: 1_500 })
-  expect(read({ status: enumeration(['RUNNING', 'FINISHED']) }, { status: 2 })).toEqual({ status: 'FINISHED' })
+  expect(read({ status: enumeration(['RUNNING', 'FINISHED'])() }, { status: 2 })).toEqual({ status: 'FINISHED' })
   expect(read({ run_id: string() }, { runId: 'a', other: 1 })).toEqual({ run_id: 'a' })
   expect(read({ tags: list(message({ key: string() })), sizes: map(int64()) }, { tags: [{ key: 'a' }], sizes: { b: '2' } })).toEqual({
     tags: [{ key: 'a' }],
