@@ -27,6 +27,7 @@ const groups = {
   drift: 'Monitors, detections and reference profiles',
   objectives: 'Set points and their measured values',
   quarantine: 'Rows kept out of training',
+  webhooks: 'Whom the registry tells of changes',
   gates: 'Offline proof of challengers',
   retraining: 'Trainings and their logs',
   rollouts: 'Shadows, canaries and rollbacks',

@@ -23,7 +23,7 @@ export function registryRpcs(deps: Deps): Rpc[] {
 function modelRpcs({ registry }: Deps): Rpc[] {
   /** A model as the protocol shows it: with the newest version of each stage. */
   async function shown(project: string, name: string) {
-    const model = await registry.getModel({ model: name }, { project } as never)
+    const model = await registry.modelOf(project, name)
     return modelFrom(model, await registry.newestVersions(project, name, 1_000))
   }
   return [
