@@ -30,10 +30,14 @@ import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
 import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
+import { createTraces } from './modules/watch/traces/index.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { registryRpcs } from './protocols/mlflow/registry.ts'
+import { traceFileRoutes } from './protocols/mlflow/trace-file.ts'
+import { traceRpcs } from './protocols/mlflow/traces.ts'
 import { trackingRpcs } from './protocols/mlflow/tracking.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
+import { otlpRoutes } from './protocols/otlp/otlp.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
 
@@ -127,6 +131,7 @@ function buildModules(infra: Infra) {
   const registry = createRegistry({ ...core, blobs, runtimes, documents, places: versionOrigins({ runs, artifacts }) })
   const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
   const telemetry = createTelemetry({ columns, spool, clock, log })
+  const traces = createTraces({ sql, clock, ids, experiments: runs })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
   const quarantine = createQuarantine(core)
@@ -164,8 +169,8 @@ function buildModules(infra: Infra) {
     artifacts,
     uploads,
     collector,
-    runs,
     telemetry,
+    traces,
     deployments,
     quarantine,
     drift,
@@ -184,7 +189,7 @@ function buildModules(infra: Infra) {
 
 /** The contract, each part bound to its module, and the protocols. */
 function routesOf(infra: Infra, modules: Modules) {
-  const { config, ids } = infra
+  const { config, clock, ids } = infra
   const { telemetry, deployments } = modules
   const options: BindOptions = {
     bodyLimitBytes: config.bodyLimitBytes,
@@ -199,6 +204,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
+    ...bind(operations.traces, modules.traces, options),
     ...bind(operations.labels, modules.labels, options),
     ...bind(operations.drift, modules.drift, options),
     ...bind(operations.objectives, modules.objectives, options),
@@ -212,7 +218,12 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...mlflowRoutes({ rpcs: [...trackingRpcs(modules), ...registryRpcs(modules)], bodyLimitBytes: config.bodyLimitBytes }),
+    ...mlflowRoutes({
+      rpcs: [...trackingRpcs(modules), ...registryRpcs(modules), ...traceRpcs({ ...modules, clock })],
+      bodyLimitBytes: config.bodyLimitBytes,
+    }),
+    ...traceFileRoutes(modules),
+    ...otlpRoutes(modules),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]

@@ -88,14 +88,17 @@ export function spanInFile(span: Span): object {
     span_id: base64(span.id),
     parent_span_id: span.parent === null ? null : base64(span.parent),
     name: span.name,
-    start_time_unix_nano: Number(span.startNs),
-    end_time_unix_nano: span.endNs === null ? null : Number(span.endNs),
-    events: span.events.map((event) => ({ name: event.name, time_unix_nano: Number(event.timeNs), attributes: plain(event.attributes) })),
+    start_time_unix_nano: exactly(span.startNs),
+    end_time_unix_nano: span.endNs === null ? null : exactly(span.endNs),
+    events: span.events.map((event) => ({ name: event.name, time_unix_nano: exactly(event.timeNs), attributes: plain(event.attributes) })),
     status: { code: `STATUS_CODE_${span.status.code}`, message: span.status.message },
     attributes: span.attributes,
     links: span.links.map((link) => ({ trace_id: link.trace, span_id: link.span, attributes: plain(link.attributes) })),
   }
 }
+
+/** Digits as a number of JSON, with all of them: a number of the language holds only 53 bits. */
+const exactly = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON
 
 const base64 = (hex: string) => Buffer.from(hex, 'hex').toString('base64')
 

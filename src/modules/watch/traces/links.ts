@@ -31,20 +31,19 @@ export function createLinks({ sql }: { readonly sql: Sql }) {
         else await deleteTag(tx, project, trace, key)
       })
     },
-    /** Says that traces belong to a run; those that are not there are passed over. Throws `invalid` for more than 100. */
+    /** Says that traces belong to a run, before or after they come. Throws `invalid` for more than 100. */
     async linkToRun(traces: readonly string[], run: string, { project }: Actor): Promise<void> {
       if (traces.length > MOST_LINKS_A_CALL)
         throw new AppError(
           'invalid',
           `Cannot link more than ${MOST_LINKS_A_CALL} traces to a run in a single request. Provided ${traces.length} traces.`,
         )
-      await sql.transaction(async (tx) => {
-        const there = await findTraces(tx, project, traces)
-        await saveLinks(
+      await sql.transaction((tx) =>
+        saveLinks(
           tx,
-          there.map(({ id }) => ({ project, trace: id, kind: 'run', target: run })),
-        )
-      })
+          [...new Set(traces)].map((trace) => ({ project, trace, kind: 'run', target: run })),
+        ),
+      )
     },
     /** Says which prompt versions, as `name/version`, a trace was made with. Throws `not_found`. */
     async linkPrompts(trace: string, prompts: readonly string[], { project }: Actor): Promise<void> {
