@@ -30,8 +30,10 @@ import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
 import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
+import { createTraces } from './modules/watch/traces/index.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
+import { otlpRoutes } from './protocols/otlp/otlp.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
 
@@ -125,6 +127,7 @@ function buildModules(infra: Infra) {
   const registry = createRegistry({ ...core, blobs, runtimes, documents, places: versionOrigins({ runs, artifacts }) })
   const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
   const telemetry = createTelemetry({ columns, spool, clock, log })
+  const traces = createTraces({ sql, clock, ids, experiments: runs })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
   const quarantine = createQuarantine(core)
@@ -156,13 +159,14 @@ function buildModules(infra: Infra) {
     access,
     documents,
     runtimes,
+    runs,
     registry,
     webhooks,
     artifacts,
     uploads,
     collector,
-    runs,
     telemetry,
+    traces,
     deployments,
     quarantine,
     drift,
@@ -181,7 +185,7 @@ function buildModules(infra: Infra) {
 
 /** The contract, each part bound to its module, and the protocols. */
 function routesOf(infra: Infra, modules: Modules) {
-  const { config, ids } = infra
+  const { config, clock, ids } = infra
   const { telemetry, deployments } = modules
   const options: BindOptions = {
     bodyLimitBytes: config.bodyLimitBytes,
@@ -196,6 +200,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
+    ...bind(operations.traces, modules.traces, options),
     ...bind(operations.labels, modules.labels, options),
     ...bind(operations.drift, modules.drift, options),
     ...bind(operations.objectives, modules.objectives, options),
@@ -209,7 +214,8 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...mlflowRoutes({ ...modules, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
+    ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
+    ...otlpRoutes(modules),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]

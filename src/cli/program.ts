@@ -22,6 +22,7 @@ const groups = {
   registry: 'Models, versions and aliases',
   artifacts: 'Files of runs and models, in folders',
   deployments: 'What is served, and single predictions',
+  traces: 'What requests did, step by step, and what is said of them',
   telemetry: 'Traffic, latency and the newest predictions',
   labels: 'What turned out to be true, and the quality it shows',
   drift: 'Monitors, detections and reference profiles',

@@ -1,15 +1,19 @@
 import { AppError } from '../../contract/errors.ts'
+import type { Clock } from '../../infra/clock.ts'
 import type { Route } from '../../infra/http/route.ts'
 import type { Artifacts, Uploads } from '../../modules/models/artifacts/index.ts'
 import type { Registry } from '../../modules/models/registry/index.ts'
 import type { Runs } from '../../modules/models/runs/index.ts'
 import type { Webhooks } from '../../modules/models/webhooks/index.ts'
+import type { Traces } from '../../modules/watch/traces/index.ts'
 import { artifactRoutes } from './artifact-bytes.ts'
 import { type ArtifactRoots, artifactRpcs } from './artifacts.ts'
 import { fail, noSuchEndpoint } from './failures.ts'
 import { registryRpcs } from './registry.ts'
 import { versionNumber } from './registry-rules.ts'
 import { routesFrom, rpc } from './rpc.ts'
+import { traceFileRoutes } from './trace-file.ts'
+import { traceRpcs } from './traces.ts'
 import { trackingRpcs } from './tracking.ts'
 import { webhookRpcs } from './webhooks.ts'
 
@@ -31,6 +35,8 @@ type Deps = {
   readonly artifacts: Artifacts
   readonly uploads: Uploads
   readonly webhooks: Webhooks
+  readonly traces: Traces
+  readonly clock: Clock
   readonly bodyLimitBytes: number
   readonly uploadLimitBytes: number
 }
@@ -41,9 +47,10 @@ type Deps = {
  */
 export function mlflowRoutes(deps: Deps): Route[] {
   const files = { ...deps, roots: rootsOf(deps) }
-  const rpcs = [serverInfo, ...trackingRpcs(deps), ...registryRpcs(deps), ...webhookRpcs(deps), ...artifactRpcs(files)]
+  const rpcs = [serverInfo, ...trackingRpcs(deps), ...registryRpcs(deps), ...traceRpcs(deps), ...webhookRpcs(deps), ...artifactRpcs(files)]
   return [
     ...artifactRoutes(files),
+    ...traceFileRoutes(deps),
     ...routesFrom(rpcs, deps),
     { method: 'GET', path: '/health', scope: 'public', handle: ({ response }) => void response.end('OK'), fail },
     { method: 'GET', path: '/version', scope: 'public', handle: ({ response }) => void response.end(MLFLOW_VERSION), fail },
