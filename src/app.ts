@@ -1,8 +1,8 @@
 import path from 'node:path'
-import { AppError } from './contract/errors.ts'
 import { operations } from './contract/operations.ts'
 import { closeTheLoop } from './flows/close-the-loop.ts'
 import { freezeReference } from './flows/freeze-reference.ts'
+import { versionOrigins } from './flows/version-origins.ts'
 import { type BindOptions, bind } from './infra/http/bind.ts'
 import { openapiFrom } from './infra/http/openapi.ts'
 import { createHttp } from './infra/http/server.ts'
@@ -20,6 +20,8 @@ import { createDocuments, documentsTable, documentVersionsTable } from './module
 import { createFileAnchor, createLedger, createLedgerStore } from './modules/govern/ledger/index.ts'
 import { createArtifacts, createCollector, createUploads } from './modules/models/artifacts/index.ts'
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
+import { createRuns } from './modules/models/runs/index.ts'
+import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
@@ -28,10 +30,10 @@ import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
 import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
-import { artifactRoutes } from './protocols/mlflow/artifact-bytes.ts'
-import { type ArtifactRoots, artifactRpcs } from './protocols/mlflow/artifacts.ts'
+import { createTraces } from './modules/watch/traces/index.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
+import { otlpRoutes } from './protocols/otlp/otlp.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
 
@@ -54,6 +56,7 @@ const audited = [
   rolloutsTable,
   loopRunsTable,
   incidentsTable,
+  webhooksTable,
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -117,11 +120,14 @@ function buildModules(infra: Infra) {
   const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Loop: checkLoop } })
 
   const runtimes = createRuntimes({ blobs })
-  const registry = createRegistry({ ...core, blobs, runtimes })
   const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
   const uploads = createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBytes: config.uploadLimitBytes })
   const collector = createCollector({ sql, blobs, clock, log, tables: audited })
+  const runs = createRuns({ sql, clock, log, random: infra.random })
+  const registry = createRegistry({ ...core, blobs, runtimes, documents, places: versionOrigins({ runs, artifacts }) })
+  const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
   const telemetry = createTelemetry({ columns, spool, clock, log })
+  const traces = createTraces({ sql, clock, ids, experiments: runs })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
   const quarantine = createQuarantine(core)
@@ -153,11 +159,14 @@ function buildModules(infra: Infra) {
     access,
     documents,
     runtimes,
+    runs,
     registry,
+    webhooks,
     artifacts,
     uploads,
     collector,
     telemetry,
+    traces,
     deployments,
     quarantine,
     drift,
@@ -174,28 +183,24 @@ function buildModules(infra: Infra) {
   }
 }
 
-const noRoot = (what: string) => async (_project: string, id: string) => {
-  throw new AppError('not_found', `there is no ${what} ${id}`)
-}
-const noRoots: ArtifactRoots = { ofRun: noRoot('run'), ofModelVersion: noRoot('model'), ofLoggedModel: noRoot('logged model') }
-
 /** The contract, each part bound to its module, and the protocols. */
 function routesOf(infra: Infra, modules: Modules) {
-  const { config, ids } = infra
+  const { config, clock, ids } = infra
   const { telemetry, deployments } = modules
   const options: BindOptions = {
     bodyLimitBytes: config.bodyLimitBytes,
     uploadLimitBytes: config.uploadLimitBytes,
     checkReplies: infra.checkReplies,
   }
-  const artifactDeps = { artifacts: modules.artifacts, uploads: modules.uploads, roots: noRoots }
   return [
     ...bind(operations.access, modules.access, options),
     ...bind(operations.documents, modules.documents, options),
     ...bind(operations.registry, modules.registry, options),
+    ...bind(operations.webhooks, modules.webhooks, options),
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
+    ...bind(operations.traces, modules.traces, options),
     ...bind(operations.labels, modules.labels, options),
     ...bind(operations.drift, modules.drift, options),
     ...bind(operations.objectives, modules.objectives, options),
@@ -209,8 +214,8 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...artifactRoutes({ ...artifactDeps, uploadLimitBytes: config.uploadLimitBytes }),
-    ...mlflowRoutes({ rpcs: artifactRpcs(artifactDeps), bodyLimitBytes: config.bodyLimitBytes }),
+    ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
+    ...otlpRoutes(modules),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]

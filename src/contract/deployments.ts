@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
-import { Fraction, Instant, Name } from './scalars.ts'
+import { Fraction, Instant, ModelName, Name } from './scalars.ts'
 
 /** A model’s champion behind a name. Percentages of traffic move only through a rollout. */
 export const DeploymentSpec = z.strictObject({
-  model: Name,
+  model: ModelName,
   mode: z.enum(['online', 'batch', 'hybrid', 'streaming']).default('online').describe('how predictions are consumed'),
   threshold: Fraction.default(0.5).describe('a score at or above it is the positive class'),
   limits: z

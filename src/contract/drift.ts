@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
-import { Digest, Id, Instant, Limit, Name, Reason, VersionNumber } from './scalars.ts'
+import { Digest, Id, Instant, Limit, ModelName, Name, Reason, VersionNumber } from './scalars.ts'
 
 /** How rarely a monitor may raise a false alarm: an expected run length in rows, over all its streams together. */
 export const FalseAlarmBudget = z.union([
@@ -63,7 +63,7 @@ export const MonitorState = z.object({
 export type MonitorState = z.infer<typeof MonitorState>
 
 export const ReferenceProfile = z.object({
-  model: Name,
+  model: ModelName,
   version: z.int().positive(),
   sampleSize: z.int(),
   digest: Digest,
@@ -124,7 +124,7 @@ export const drift = {
     path: '/api/v1/models/:model/versions/:version/profile',
     summary: 'Read the reference profile frozen when the version was registered',
     scope: 'read',
-    input: z.strictObject({ model: Name, version: VersionNumber }),
+    input: z.strictObject({ model: ModelName, version: VersionNumber }),
     output: ReferenceProfile,
   }),
 }

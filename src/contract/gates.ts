@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
-import { Digest, Id, Instant, Limit, Name, VersionNumber } from './scalars.ts'
+import { Digest, Id, Instant, Limit, ModelName, Name, VersionNumber } from './scalars.ts'
 
 export const GateMetric = z.enum(['f1', 'error_rate', 'log_loss', 'brier'])
 export type GateMetric = z.infer<typeof GateMetric>
@@ -45,7 +45,7 @@ export type GateCheck = z.infer<typeof GateCheck>
 export const GateVerdict = z.object({
   id: Id,
   gate: Name,
-  model: Name,
+  model: ModelName,
   champion: z.int(),
   challenger: z.int(),
   verdict: z.enum(['pass', 'refuse', 'insufficient_data']),
@@ -77,7 +77,7 @@ export const gates = {
     path: '/api/v1/gates/verdicts',
     summary: 'List gate verdicts, newest first',
     scope: 'read',
-    input: z.strictObject({ model: Name.optional(), limit: Limit }),
+    input: z.strictObject({ model: ModelName.optional(), limit: Limit }),
     output: z.array(GateVerdict),
     examples: ['setpoint gates list-verdicts --model phishing'],
   }),

@@ -6,6 +6,7 @@ import type { Scope } from './endpoint.ts'
 import { GateSpec } from './gates.ts'
 import { LoopSpec } from './loops.ts'
 import { ObjectiveSpec } from './objectives.ts'
+import { RegistryPolicySpec } from './registry-policy.ts'
 import { TrainerSpec } from './retraining.ts'
 import { Labels, Name } from './scalars.ts'
 
@@ -14,6 +15,7 @@ export const kinds = {
   Deployment: { spec: DeploymentSpec, scope: 'write' },
   Monitor: { spec: MonitorSpec, scope: 'write' },
   Objective: { spec: ObjectiveSpec, scope: 'write' },
+  RegistryPolicy: { spec: RegistryPolicySpec, scope: 'approve' },
   Gate: { spec: GateSpec, scope: 'approve' },
   /** A trainer runs a command on the server’s machine, so only an admin may declare one. */
   Trainer: { spec: TrainerSpec, scope: 'admin' },

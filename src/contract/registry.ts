@@ -1,75 +1,23 @@
 import { z } from 'zod'
 import { ByteBody, endpoint } from './endpoint.ts'
-import { Digest, Id, Instant, Labels, Limit, Name, Reason, VersionNumber } from './scalars.ts'
+import { Alias, AliasRecord, Evaluation, Model, ModelVersion, Stage } from './model-record.ts'
+import { Digest, Id, Instant, Labels, Limit, ModelName, Reason, Tags, VersionNumber } from './scalars.ts'
 
-export const Alias = z.enum(['champion', 'challenger', 'candidate', 'shadow'])
-export type Alias = z.infer<typeof Alias>
+const oneModel = z.strictObject({ model: ModelName })
+const oneVersion = z.strictObject({ model: ModelName, version: VersionNumber })
+const filter = z.string().max(10_000).optional()
 
-export const Tensor = z.object({
-  name: z.string(),
-  datatype: z.string().describe('Open Inference Protocol datatype, such as FP32'),
-  shape: z.array(z.int()).describe('-1 where any length is accepted'),
-})
-export type Tensor = z.infer<typeof Tensor>
-
-/** What was read from the model file when it was registered. */
-export const OnnxFacts = z.object({
-  producer: z.string(),
-  irVersion: z.int(),
-  opsets: z.array(z.object({ domain: z.string(), version: z.int() })),
-  operators: z.record(z.string(), z.int()),
-  inputs: z.array(Tensor),
-  outputs: z.array(Tensor),
-  weightBytes: z.int(),
-})
-export type OnnxFacts = z.infer<typeof OnnxFacts>
-
-const Evaluation = z.object({
-  dataset: z.string().max(300),
-  rows: z.int().nonnegative(),
-  metrics: z.record(z.string().max(64), z.number()),
-})
-
-export const ModelVersion = z.object({
-  model: Name,
-  version: z.int().positive(),
-  digest: Digest,
-  sizeBytes: z.int(),
-  format: z.literal('onnx'),
-  facts: OnnxFacts,
-  features: z.array(z.string()).describe('feature names in the order of the input’s last dimension'),
-  reference: Digest.nullable().describe('the frozen reference rows, as CSV: features, then label'),
-  evaluation: Evaluation.nullable(),
-  manifest: z.object({
-    commit: z.string().nullable(),
-    dataSnapshot: z.string().nullable(),
-    parent: z.int().nullable(),
-    training: z.string().nullable(),
-  }),
-  owner: z.string(),
-  tags: Labels,
-  warnings: z.array(z.string()),
-  aliases: z.array(Alias),
-  createdAt: Instant,
-  createdBy: z.string(),
-})
-export type ModelVersion = z.infer<typeof ModelVersion>
-
-export const AliasRecord = z.object({
-  model: Name,
-  alias: Alias,
-  version: z.int().positive(),
-  previousVersion: z.int().positive().nullable().describe('the rollback target'),
-  movedAt: Instant,
-  movedBy: z.string(),
+/** An answer about who did what to a model, and why. */
+const Act = z.object({
+  at: Instant,
+  actor: z.string(),
+  operation: z.string(),
+  version: z.int().nullable(),
+  alias: z.string().nullable(),
+  stage: Stage.nullable(),
   reason: z.string(),
 })
-export type AliasRecord = z.infer<typeof AliasRecord>
-
-export const Model = z.object({ name: Name, createdAt: Instant, latestVersion: z.int(), aliases: z.array(AliasRecord) })
-export type Model = z.infer<typeof Model>
-
-const oneVersion = z.strictObject({ model: Name, version: VersionNumber })
+export type Act = z.infer<typeof Act>
 
 export const registry = {
   uploadArtifact: endpoint({
@@ -85,20 +33,32 @@ export const registry = {
   registerVersion: endpoint({
     method: 'POST',
     path: '/api/v1/models/:model/versions',
-    summary: 'Register an uploaded ONNX file as the next version of a model; it is opened and checked first',
+    summary: 'Register an uploaded ONNX file or a folder of artifacts as the next version of a model; it is opened and checked first',
     scope: 'write',
     input: z.strictObject({
-      model: Name,
-      artifact: Digest,
-      features: z.array(z.string().min(1).max(128)).min(1).max(10_000).describe('feature names, in the order of the input’s columns'),
+      model: ModelName,
+      artifact: Digest.optional().describe('an uploaded ONNX file; or give `source`'),
+      source: z.string().min(1).max(2_000).optional().describe('a folder of artifacts, models:/<name>/<version>, or a place elsewhere'),
+      features: z
+        .array(z.string().min(1).max(128))
+        .min(1)
+        .max(10_000)
+        .optional()
+        .describe('feature names, in the order of the input’s columns; needed with `artifact`, else read from the signature'),
       reference: Digest.optional(),
       evaluation: Evaluation.optional(),
       commit: z.string().max(100).optional(),
       dataSnapshot: z.string().max(200).optional(),
       parent: z.int().positive().optional(),
       training: Id.optional(),
+      featureViews: Labels.optional(),
+      prompts: Labels.optional(),
+      configuration: z.string().max(200).optional(),
+      environment: Labels.optional(),
       owner: z.string().max(200).optional(),
-      tags: Labels.default({}),
+      description: z.string().max(5_000).default(''),
+      runId: z.string().max(200).optional(),
+      tags: Tags.default({}),
       alias: z.enum(['champion', 'candidate']).optional().describe('champion is accepted for the first version only'),
       reason: Reason.default('new version'),
     }),
@@ -119,7 +79,7 @@ export const registry = {
     path: '/api/v1/models/:model',
     summary: 'Read one model with its aliases',
     scope: 'read',
-    input: z.strictObject({ model: Name }),
+    input: z.strictObject({ model: ModelName }),
     output: Model,
   }),
   listVersions: endpoint({
@@ -127,7 +87,7 @@ export const registry = {
     path: '/api/v1/models/:model/versions',
     summary: 'List the versions of a model, newest first',
     scope: 'read',
-    input: z.strictObject({ model: Name, limit: Limit }),
+    input: z.strictObject({ model: ModelName, limit: Limit }),
     output: z.array(ModelVersion),
   }),
   getVersion: endpoint({
@@ -162,7 +122,7 @@ export const registry = {
     path: '/api/v1/models/:model/aliases/:alias',
     summary: 'Point an alias at a version; the version it left is kept as the rollback target',
     scope: 'approve',
-    input: z.strictObject({ model: Name, alias: Alias, version: VersionNumber, reason: Reason }),
+    input: z.strictObject({ model: ModelName, alias: Alias, version: VersionNumber, reason: Reason }),
     output: AliasRecord,
     examples: ['setpoint registry move-alias phishing champion --version 4 --reason "canary won"'],
   }),
@@ -171,7 +131,145 @@ export const registry = {
     path: '/api/v1/models/:model/aliases/:alias',
     summary: 'Remove an alias other than champion',
     scope: 'approve',
-    input: z.strictObject({ model: Name, alias: Alias, reason: Reason }),
+    input: z.strictObject({ model: ModelName, alias: Alias, reason: Reason }),
     output: AliasRecord,
+  }),
+  createModel: endpoint({
+    method: 'POST',
+    path: '/api/v1/models',
+    summary: 'Create a model that has no version yet',
+    scope: 'write',
+    input: z.strictObject({
+      model: ModelName,
+      description: z.string().max(5_000).default(''),
+      tags: Tags.default({}),
+      reason: Reason.default('new model'),
+    }),
+    output: Model,
+    examples: ['setpoint registry create-model --model churn --description "Who will leave next month"'],
+  }),
+  updateModel: endpoint({
+    method: 'PUT',
+    path: '/api/v1/models/:model',
+    summary: 'Change a model’s description, tags or name; a tag set to null is removed',
+    scope: 'write',
+    input: oneModel.extend({
+      description: z.string().max(5_000).optional(),
+      tags: z.record(z.string().min(1).max(250), z.string().max(100_000).nullable()).optional(),
+      name: ModelName.optional().describe('a new name, which no model has; refused while a deployment serves the model'),
+      reason: Reason.default('changed'),
+    }),
+    output: Model,
+  }),
+  deleteModel: endpoint({
+    method: 'DELETE',
+    path: '/api/v1/models/:model',
+    summary: 'Delete a model with all its versions; refused while a deployment serves it',
+    scope: 'admin',
+    input: oneModel.extend({ reason: Reason }),
+    output: Model,
+  }),
+  updateVersion: endpoint({
+    method: 'PUT',
+    path: '/api/v1/models/:model/versions/:version',
+    summary: 'Change a version’s description, tags or stage; a tag set to null is removed',
+    scope: 'write',
+    input: oneVersion.extend({
+      description: z.string().max(5_000).optional(),
+      tags: z.record(z.string().min(1).max(250), z.string().max(100_000).nullable()).optional(),
+      stage: Stage.optional(),
+      archiveOthers: z.boolean().default(false).describe('archive every other version of that stage'),
+      reason: Reason.default('changed'),
+    }),
+    output: ModelVersion,
+    examples: ['setpoint registry update-version churn 3 --stage staging --reason "packaging is complete"'],
+  }),
+  searchModels: endpoint({
+    method: 'GET',
+    path: '/api/v1/model-search',
+    summary: "Find models by name and tags, such as name LIKE 'churn%' AND tags.team = 'risk'",
+    scope: 'read',
+    input: z.strictObject({ filter, limit: Limit }),
+    output: z.array(Model),
+    examples: ['setpoint registry search-models --filter "tags.team = \'risk\'"'],
+  }),
+  searchVersions: endpoint({
+    method: 'GET',
+    path: '/api/v1/version-search',
+    summary: 'Find versions by model name, run, source, number and tags, newest change first',
+    scope: 'read',
+    input: z.strictObject({ filter, limit: Limit }),
+    output: z.array(ModelVersion),
+    examples: ['setpoint registry search-versions --filter "run_id = \'0f3c…\'"'],
+  }),
+  who: endpoint({
+    method: 'GET',
+    path: '/api/v1/models/:model/who',
+    summary: 'Say who owns a model, who registered its versions, and who moved its aliases and stages',
+    scope: 'read',
+    input: oneModel.extend({ version: VersionNumber.optional(), limit: Limit }),
+    output: z.object({ owners: z.record(z.string(), z.string()).describe('version → owner'), acts: z.array(Act) }),
+    examples: ['setpoint registry who churn'],
+  }),
+  when: endpoint({
+    method: 'GET',
+    path: '/api/v1/models/:model/when',
+    summary: 'List the times in which each version was champion',
+    scope: 'read',
+    input: oneModel.extend({ alias: Alias.default('champion') }),
+    output: z.array(z.object({ version: z.int(), from: Instant, until: Instant.nullable(), movedBy: z.string(), reason: z.string() })),
+    examples: ['setpoint registry when churn'],
+  }),
+  why: endpoint({
+    method: 'GET',
+    path: '/api/v1/models/:model/versions/:version/why',
+    summary: 'Say why a version is where it is: every act upon it with its reason, and the gate and rollout behind it',
+    scope: 'read',
+    input: oneVersion.extend({ limit: Limit }),
+    output: z.array(Act),
+    examples: ['setpoint registry why churn 3'],
+  }),
+  liveOn: endpoint({
+    method: 'GET',
+    path: '/api/v1/models/:model/live-on/:date',
+    summary: 'Say which version was champion at a moment',
+    scope: 'read',
+    input: oneModel.extend({
+      date: z
+        .string()
+        .refine((text) => !Number.isNaN(Date.parse(text)), { error: 'write a date as 2026-11-22 or 2026-11-22T09:30:00Z' })
+        .describe('a day means its end, in UTC'),
+    }),
+    output: z.object({
+      at: Instant,
+      version: z.int().nullable(),
+      since: Instant.nullable(),
+      movedBy: z.string().nullable(),
+      reason: z.string().nullable(),
+    }),
+    examples: ['setpoint registry live-on churn 2026-11-01'],
+  }),
+  suggestVersion: endpoint({
+    method: 'GET',
+    path: '/api/v1/models/:model/versions/:version/semantic-version',
+    summary: 'Suggest a semantic version from what changed since the version before, or another',
+    scope: 'read',
+    input: oneVersion.extend({ since: VersionNumber.optional() }),
+    output: z.object({
+      since: z.int().nullable(),
+      suggested: z.string(),
+      bump: z.enum(['first', 'major', 'minor', 'patch']),
+      because: z.array(z.string()),
+    }),
+    examples: ['setpoint registry suggest-version churn 4'],
+  }),
+  getCard: endpoint({
+    method: 'GET',
+    path: '/api/v1/models/:model/versions/:version/card',
+    summary: 'Write the model card of a version from its record, as Markdown and as facts',
+    scope: 'read',
+    input: oneVersion,
+    output: z.object({ markdown: z.string(), facts: z.record(z.string(), z.unknown()) }),
+    examples: ['setpoint registry get-card churn 3'],
   }),
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
-import { Digest, Id, Instant, Limit, Name, Reason } from './scalars.ts'
+import { Digest, Id, Instant, Limit, ModelName, Name, Reason } from './scalars.ts'
 
 /** A command of the operator’s own that trains on a snapshot and registers a version. Runs with the server’s rights. */
 export const TrainerSpec = z.strictObject({
@@ -23,7 +23,7 @@ export const Training = z.object({
   id: Id,
   trainer: Name,
   deployment: Name,
-  model: Name,
+  model: ModelName,
   state: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
   version: z.int().nullable(),
   snapshot: z

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
-import { Id, Instant, Limit, Name, Reason, VersionNumber } from './scalars.ts'
+import { Id, Instant, Limit, ModelName, Name, Reason, VersionNumber } from './scalars.ts'
 
 const stage = {
   minRows: z.int().min(20).max(10_000_000).default(500).describe('paired labelled rows before a verdict may be given'),
@@ -42,7 +42,7 @@ export type PairedEvidence = z.infer<typeof PairedEvidence>
 export const Rollout = z.object({
   id: Id,
   deployment: Name,
-  model: Name,
+  model: ModelName,
   champion: z.int().positive(),
   challenger: z.int().positive(),
   state: z.enum(['shadow', 'canary', 'won', 'promoted', 'rolled_back']),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
-import { Fraction, Id, Instant, Limit, Name, VersionNumber } from './scalars.ts'
+import { Fraction, Id, Instant, Limit, ModelName, Name, VersionNumber } from './scalars.ts'
 
 const HOUR_MS = 3_600_000
 const MONTH_MS = 30 * 24 * HOUR_MS
@@ -12,7 +12,7 @@ const Role = z.enum(['champion', 'challenger'])
 export const InferenceRecord = z.object({
   recordId: Id,
   at: Instant,
-  model: Name,
+  model: ModelName,
   version: VersionNumber,
   role: Role,
   actor: z.string(),
@@ -34,7 +34,9 @@ export const TrafficSummary = z.object({
   requests: z.int(),
   ratePerS: z.number(),
   latencyUs: Latency,
-  versions: z.array(z.object({ model: Name, version: VersionNumber, role: Role, requests: z.int(), share: Fraction, latencyUs: Latency })),
+  versions: z.array(
+    z.object({ model: ModelName, version: VersionNumber, role: Role, requests: z.int(), share: Fraction, latencyUs: Latency }),
+  ),
 })
 export type TrafficSummary = z.infer<typeof TrafficSummary>
 

@@ -102,7 +102,7 @@ test('numbers of versions are given once, whoever asks at the same time', async 
 })
 
 test('names cannot climb out of their place', async () => {
-  for (const name of ['..', 'a/b', 'A', 'x'.repeat(65), 'a%2fb', ''])
+  for (const name of ['..', 'a/b', 'a:b', 'x'.repeat(257), 'a%2fb', ' ', ''])
     await expect(world.admin.call(registry.listVersions, { model: name })).rejects.toMatchObject({
       code: expect.stringMatching(/invalid|not_found/),
     })

@@ -12,7 +12,7 @@ import { createSql, type Sql } from '../../infra/sql/index.ts'
 import { createArtifacts, createUploads } from '../../modules/models/artifacts/index.ts'
 import { artifactRoutes } from './artifact-bytes.ts'
 import { type ArtifactRoots, artifactRpcs } from './artifacts.ts'
-import { mlflowRoutes } from './mlflow.ts'
+import { routesFrom } from './rpc.ts'
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'setpoint-mlflow-artifacts-'))
 const known: Record<string, string> = {
@@ -40,7 +40,7 @@ beforeAll(async () => {
   const uploads = createUploads({ sql, blobs, clock: systemClock, ids: createIds(systemClock), artifacts, ...limits })
   const deps = { artifacts, uploads, roots, ...limits }
   server = createHttp({
-    routes: [...artifactRoutes(deps), ...mlflowRoutes({ rpcs: artifactRpcs(deps), ...limits })],
+    routes: [...artifactRoutes(deps), ...routesFrom(artifactRpcs(deps), limits)],
     authenticate: () => ({ id: 'tester', project: 'p', scopes: new Set(), requestId: 'r' }),
     ids: createIds(systemClock),
     log: silentLog,

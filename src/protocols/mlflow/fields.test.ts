@@ -14,7 +14,7 @@ test('reads values as protocol buffers in JSON are read', () => {
   expect(read({ b: bool() }, { b: 'True' })).toEqual({ b: true })
   expect(read({ at: timestamp() }, { at: '2025-04-15T08:49:18.699Z' })).toEqual({ at: 1_744_706_958_699 })
   expect(read({ took: duration() }, { took: '1.5s' })).toEqual({ took: 1_500 })
-  expect(read({ status: enumeration(['RUNNING', 'FINISHED']) }, { status: 2 })).toEqual({ status: 'FINISHED' })
+  expect(read({ status: enumeration(['RUNNING', 'FINISHED'])() }, { status: 2 })).toEqual({ status: 'FINISHED' })
   expect(read({ run_id: string() }, { runId: 'a', other: 1 })).toEqual({ run_id: 'a' })
   expect(read({ tags: list(message({ key: string() })), sizes: map(int64()) }, { tags: [{ key: 'a' }], sizes: { b: '2' } })).toEqual({
     tags: [{ key: 'a' }],
@@ -29,6 +29,9 @@ test('names what is missing or wrong, and where', () => {
   expect(read({ name: string() }, { name: 123 })).toBe(
     `Invalid value 123 for parameter 'name' supplied:  Hint: Value was of type 'int'. ${hint}`,
   )
+  expect(readMessage({ place: string() }, { place: 9 }, '{"place": 9.0}')).toMatchObject({
+    fault: expect.stringContaining(`Invalid value 9.0 for parameter 'place' supplied:  Hint: Value was of type 'float'`),
+  })
   expect(read({ step: int64() }, { step: 'foo' })).toContain(`Invalid value "foo" for parameter 'step' supplied`)
   const metrics = list(message({ key: string({ required: true }), timestamp: int64({ required: true }) }))
   expect(read({ metrics }, { metrics: [{ key: 'a' }] })).toContain(`Missing value for required parameter 'metrics[0].timestamp'.`)

@@ -28,18 +28,23 @@ export type Read<F extends Fields> = {
   readonly [K in keyof F as F[K]['required'] extends true ? K : never]: ReturnType<F[K]['read']>
 } & { readonly [K in keyof F as F[K]['required'] extends true ? never : K]?: ReturnType<F[K]['read']> }
 
-type Options<R extends boolean> = { readonly required?: R }
+type Required = { readonly required: true }
+type Options = { readonly required?: boolean }
 
-function scalar<T>(read: (value: unknown) => T | undefined) {
-  return <const R extends boolean = false>(options: Options<R> = {}): Field<T, R> => ({
-    required: (options.required ?? false) as R,
+/** Two signatures, so that a field’s type says whether it is there. */
+type Scalar<T> = { (options: Required): Field<T, true>; (): Field<T, false> }
+
+function scalar<T>(read: (value: unknown) => T | undefined): Scalar<T> {
+  const field = ({ required = false }: Options = {}) => ({
+    required,
     repeated: false,
-    read(value, path) {
+    read(value: unknown, path: string) {
       const found = read(value)
       if (found === undefined) throw new Mismatch(path, value)
       return found
     },
   })
+  return field as Scalar<T>
 }
 
 export const string = scalar((value) => (typeof value === 'string' ? value : undefined))
@@ -84,21 +89,20 @@ export const duration = scalar((value) => {
   return found ? Number(found[1]) * 1_000 : undefined
 })
 
-/** One of `names`, or its position in their list as the number of a protocol buffer would be, counted from `first`. */
-export function enumeration<const N extends readonly string[], const R extends boolean = false>(
-  names: N,
-  options: Options<R> & { readonly first?: number } = {},
-): Field<N[number], R> {
+/** One of `names`, or its place in their list as the number of a protocol buffer, counted from `first`. Makes a kind of field. */
+export function enumeration<const N extends readonly string[]>(names: N, first = 1): Scalar<N[number]> {
   return scalar((value) => {
     if (typeof value === 'string' && names.includes(value)) return value as N[number]
     const number = wholeNumber(value)
-    return number === undefined ? undefined : names[number - (options.first ?? 1)]
-  })(options)
+    return number === undefined ? undefined : names[number - first]
+  })
 }
 
-export function list<T, const R extends boolean = false>(item: Field<T>, options: Options<R> = {}): Field<T[], R> {
+export function list<T>(item: Field<T>, options: Required): Field<T[], true>
+export function list<T>(item: Field<T>): Field<T[], false>
+export function list<T>(item: Field<T>, { required = false }: Options = {}): Field<T[]> {
   return {
-    required: (options.required ?? false) as R,
+    required,
     repeated: true,
     read(value, path) {
       if (!Array.isArray(value)) throw new Mismatch(path, value)
@@ -107,9 +111,9 @@ export function list<T, const R extends boolean = false>(item: Field<T>, options
   }
 }
 
-export function map<T, const R extends boolean = false>(item: Field<T>, options: Options<R> = {}): Field<Record<string, T>, R> {
+export function map<T>(item: Field<T>): Field<Record<string, T>, false> {
   return {
-    required: (options.required ?? false) as R,
+    required: false,
     repeated: false,
     read(value, path) {
       if (!isObject(value)) throw new Mismatch(path, value)
@@ -118,9 +122,11 @@ export function map<T, const R extends boolean = false>(item: Field<T>, options:
   }
 }
 
-export function message<F extends Fields, const R extends boolean = false>(fields: F, options: Options<R> = {}): Field<Read<F>, R> {
+export function message<F extends Fields>(fields: F, options: Required): Field<Read<F>, true>
+export function message<F extends Fields>(fields: F): Field<Read<F>, false>
+export function message<F extends Fields>(fields: F, { required = false }: Options = {}): Field<Read<F>> {
   return {
-    required: (options.required ?? false) as R,
+    required,
     repeated: false,
     read(value, path) {
       if (!isObject(value)) throw new Mismatch(path, value)
@@ -140,8 +146,15 @@ function readFields<F extends Fields>(fields: F, source: Readonly<Record<string,
   return found as Read<F>
 }
 
-/** Answers what was read, or the text that says which field is missing or wrong, as the reference server words it. */
-export function readMessage<F extends Fields>(fields: F, source: Readonly<Record<string, unknown>>): { read: Read<F> } | { fault: string } {
+/**
+ * Answers what was read, or the text that says which field is missing or wrong, as the reference server words it. `text` is
+ * the JSON the source was parsed from: a number is told as it was written there.
+ */
+export function readMessage<F extends Fields>(
+  fields: F,
+  source: Readonly<Record<string, unknown>>,
+  text = '',
+): { read: Read<F> } | { fault: string } {
   const twice = Object.keys(fields).find((name) => camelCase(name) !== name && name in source && camelCase(name) in source)
   if (twice) return { fault: `Request specifies both '${twice}' and '${camelCase(twice)}'; provide only one of them.` }
   try {
@@ -149,11 +162,18 @@ export function readMessage<F extends Fields>(fields: F, source: Readonly<Record
   } catch (thrown) {
     if (!(thrown instanceof Mismatch)) throw thrown
     const { path, value, missing } = thrown
+    const literal = typeof value === 'number' ? numberAsWritten(text, path) : undefined
+    const type = literal?.includes('.') ? 'float' : typeName(value)
     const what = missing
       ? `Missing value for required parameter '${path}'.`
-      : `Invalid value ${JSON.stringify(value)} for parameter '${path}' supplied:  Hint: Value was of type '${typeName(value)}'.`
+      : `Invalid value ${literal ?? JSON.stringify(value)} for parameter '${path}' supplied:  Hint: Value was of type '${type}'.`
     return { fault: `${what} See the API docs for more information about request parameters.` }
   }
+}
+
+/** How the number of a top field stands in the text: 9.0 is 9 once it is parsed. */
+function numberAsWritten(text: string, name: string): string | undefined {
+  return new RegExp(`"${name.replaceAll(/\W/g, '\\$&')}"\\s*:\\s*(-?[\\d.eE+-]+)`).exec(text)?.[1]
 }
 
 /** The type of a JSON value in the words of the reference server, whose users know Python. */

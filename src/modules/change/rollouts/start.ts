@@ -1,5 +1,5 @@
 import { AppError } from '../../../contract/errors.ts'
-import type { ModelVersion } from '../../../contract/registry.ts'
+import type { ModelVersion } from '../../../contract/model-record.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'

@@ -20,6 +20,8 @@ type Sealed = {
 export type Ledger = Verbs<typeof ledger> & {
   /** Records the row named by `table` and `key` as it now stands in `tx`. Call it after the change, in the same transaction. */
   seal(tx: Tx, change: Sealed): Promise<void>
+  /** Every entry about a row, oldest first; by `prefix`, about every row whose key begins so. */
+  entriesAbout(project: string, subject: string, match?: 'exact' | 'prefix'): Promise<LedgerEntry[]>
   /** Records what somebody did that leaves no row of state behind, such as resetting a monitor. */
   note(
     tx: Tx,
@@ -64,6 +66,8 @@ export function createLedger(deps: { sql: Sql; store: Store; clock: Clock; ancho
     async note(tx, { caller, reason, operation, subject }) {
       await append(tx, { project: caller.project, actor: caller.id, reason, operation, subject, before: null, after: null, state: null })
     },
+
+    entriesAbout: (project, subject, match = 'exact') => store.about(sql, project, subject, match),
 
     async listEntries({ subject, before, limit }, caller) {
       return await store.list(sql, { project: caller.project, subject, before, limit })

@@ -55,6 +55,14 @@ export function createStore(sql: Sql) {
       if (filter.before !== undefined) query = query.where('n', '<', filter.before)
       return (await query.orderBy('n', 'desc').limit(filter.limit).execute()).map(entryFromRow)
     },
+    async about(db: Db, project: string, subject: string, match: 'exact' | 'prefix'): Promise<LedgerEntry[]> {
+      const query = tables(db).selectFrom('ledger_entries').selectAll().where('project', '=', project)
+      const range =
+        match === 'exact'
+          ? query.where('subject', '=', subject)
+          : query.where('subject', '>=', subject).where('subject', '<', `${subject}\u{10ffff}`)
+      return (await range.orderBy('n').execute()).map(entryFromRow)
+    },
     async page(db: Db, after: number, limit: number, project?: string): Promise<LedgerEntry[]> {
       let query = tables(db).selectFrom('ledger_entries').selectAll().where('n', '>', after)
       if (project !== undefined) query = query.where('project', '=', project)

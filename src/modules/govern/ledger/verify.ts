@@ -94,9 +94,17 @@ async function recheck(
   return await sql.transaction(async (tx) => {
     const entry = await store.newestOf(tx, subject)
     const row = await store.readRow(tx, table, key)
-    if (digestOf(row) === (entry?.after ?? null)) return null
+    if (digestOf(row) === (entry?.after ?? null) || isSameRow(entry?.state as Row | null | undefined, row)) return null
     if (!entry) return { n: null, subject, reason: `row ${subject} was never recorded in the ledger` }
     if (!row) return { n: entry.n, subject, reason: `row ${subject} is gone, but entry ${entry.n} says it stands` }
     return { n: entry.n, subject, reason: `row ${subject} differs from what entry ${entry.n} recorded` }
   })
+}
+
+/** A column that was added to the table after the entry was written is empty in the row, and is no difference. */
+function isSameRow(state: Row | null | undefined, row: Row | null): boolean {
+  if (!state || !row) return false
+  const added = Object.keys(row).filter((column) => !(column in state))
+  if (added.some((column) => row[column] !== null)) return false
+  return digestOf(Object.fromEntries(Object.entries(row).filter(([column]) => column in state))) === digestOf(state)
 }

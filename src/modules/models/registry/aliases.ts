@@ -1,13 +1,15 @@
 import type { Caller } from '../../../contract/endpoint.ts'
-import type { Alias, AliasRecord } from '../../../contract/registry.ts'
+import { AppError } from '../../../contract/errors.ts'
+import { type Alias, type AliasRecord, steeringAliases } from '../../../contract/model-record.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Tx } from '../../../infra/sql/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
+import { aliasesTable, deleteAlias, findAlias, saveAlias } from './alias-store.ts'
 import { needVersion } from './needed.ts'
-import * as store from './store.ts'
 
-type Actor = Pick<Caller, 'id' | 'project'>
+/** Scopes are given where somebody asks for the move, and absent where a flow makes it. */
+type Actor = Pick<Caller, 'id' | 'project'> & { readonly scopes?: Caller['scopes'] }
 export type Aliases = ReturnType<typeof createAliases>
 
 /** Moves and removes aliases as part of a larger change. */
@@ -21,7 +23,7 @@ export function createAliases({ clock, ledger, bus }: { clock: Clock; ledger: Le
     facts: object,
   ): Promise<void> {
     const { project, id } = caller
-    await ledger.seal(tx, { caller, reason, operation: `registry.${operation}`, table: store.aliasesTable, key: [project, model, alias] })
+    await ledger.seal(tx, { caller, reason, operation: `registry.${operation}`, table: aliasesTable, key: [project, model, alias] })
     await bus.publish(tx, { name: event, project, subject: model, data: { model, alias, ...facts, by: id, reason } })
   }
 
@@ -33,7 +35,8 @@ export function createAliases({ clock, ledger, bus }: { clock: Clock; ledger: Le
   ): Promise<AliasRecord> {
     const { model, alias, version, reason } = move
     await needVersion(tx, caller.project, model, version)
-    const before = await store.findAlias(tx, caller.project, model, alias)
+    checkMayMove(alias, caller)
+    const before = await findAlias(tx, caller.project, model, alias)
     if (before?.version === version) return before
     const record: AliasRecord = {
       model,
@@ -44,7 +47,7 @@ export function createAliases({ clock, ledger, bus }: { clock: Clock; ledger: Le
       movedBy: caller.id,
       reason,
     }
-    await store.saveAlias(tx, caller.project, record)
+    await saveAlias(tx, caller.project, record)
     const { previousVersion } = record
     await commit(tx, caller, move, 'moveAlias', 'registry.alias_moved', { version, previousVersion })
     return record
@@ -53,10 +56,21 @@ export function createAliases({ clock, ledger, bus }: { clock: Clock; ledger: Le
   /** Changes nothing when there is no such alias. */
   async function removeAliasIn(tx: Tx, removal: { model: string; alias: Alias; reason: string }, caller: Actor): Promise<void> {
     const { model, alias } = removal
-    if (!(await store.findAlias(tx, caller.project, model, alias))) return
-    await store.deleteAlias(tx, caller.project, model, alias)
+    if (!(await findAlias(tx, caller.project, model, alias))) return
+    checkMayMove(alias, caller)
+    await deleteAlias(tx, caller.project, model, alias)
     await commit(tx, caller, removal, 'removeAlias', 'registry.alias_removed', {})
   }
 
   return { moveAliasIn, removeAliasIn }
+}
+
+/** A team’s own aliases may be moved by whoever writes; those that steer serving need the right to approve. */
+function checkMayMove(alias: Alias, caller: Actor): void {
+  if (!caller.scopes || !isSteering(alias) || caller.scopes.has('approve')) return
+  throw new AppError('forbidden', `the alias ${alias} steers what is served: moving it needs the scope "approve", which ${caller.id} lacks`)
+}
+
+export function isSteering(alias: Alias): boolean {
+  return (steeringAliases as readonly string[]).includes(alias)
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../../../contract/errors.ts'
-import type { Model, ModelVersion } from '../../../contract/registry.ts'
+import type { Model, ModelVersion } from '../../../contract/model-record.ts'
 import type { Db } from '../../../infra/sql/index.ts'
 import { findModel, findVersion } from './store.ts'
 
@@ -8,13 +8,26 @@ export async function needVersion(db: Db, project: string, model: string, versio
   const found = await findVersion(db, project, model, version)
   if (found) return found
   const known = await findModel(db, project, model)
-  if (!known) throw new AppError('not_found', `project ${project} has no model ${model}; see "setpoint registry list-models"`, { model })
-  throw new AppError('not_found', `model ${model} has no version ${version}; the latest is ${known.latestVersion}`, { model, version })
+  if (!known) throw noModel(project, model)
+  throw new AppError('not_found', `Model Version (name=${model}, version=${version}) not found: the latest is ${known.latestVersion}`, {
+    model,
+    version,
+  })
 }
 
 /** Throws `not_found` when the project has no such model. */
 export async function needModel(db: Db, project: string, model: string): Promise<Model> {
   const found = await findModel(db, project, model)
-  if (!found) throw new AppError('not_found', `project ${project} has no model ${model}; see "setpoint registry list-models"`, { model })
+  if (!found) throw noModel(project, model)
   return found
+}
+
+function noModel(project: string, model: string): AppError {
+  return new AppError(
+    'not_found',
+    `Registered Model with name=${model} not found in project ${project}; see "setpoint registry list-models"`,
+    {
+      model,
+    },
+  )
 }

@@ -1,5 +1,5 @@
 import { AppError, messageFrom } from '../../../contract/errors.ts'
-import type { OnnxFacts, Tensor } from '../../../contract/registry.ts'
+import type { OnnxFacts, Tensor } from '../../../contract/model-record.ts'
 import { type Port, readModel } from '../../../lib/onnx/read-model.ts'
 
 /**

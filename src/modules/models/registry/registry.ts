@@ -1,44 +1,86 @@
+import type { z } from 'zod'
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
-import type { Alias, AliasRecord, ModelVersion, registry } from '../../../contract/registry.ts'
+import type { Alias, AliasRecord, Model, ModelVersion } from '../../../contract/model-record.ts'
+import type { registry } from '../../../contract/registry.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Db, Sql, Tx } from '../../../infra/sql/index.ts'
+import type { Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Runtimes } from '../../serving/runtimes/index.ts'
+import { findAlias } from './alias-store.ts'
 import { createAliases } from './aliases.ts'
+import { createAudit } from './audit.ts'
+import { cardOf } from './card.ts'
+import { createChanges } from './changes.ts'
 import { needModel, needVersion } from './needed.ts'
+import { resolveRevision } from './origin.ts'
+import type { Places } from './places.ts'
 import { createRegister } from './register.ts'
+import { createSearch, type Found, type Search } from './search.ts'
+import { suggestVersion } from './semantic-version.ts'
 import * as store from './store.ts'
 
 type Actor = Pick<Caller, 'id' | 'project'>
 
-export type Registry = Verbs<typeof registry> & {
+/** A registration, with what only a protocol knows of it. */
+export type Registration = z.output<typeof registry.registerVersion.input> & {
+  /** A prompt: it has no files, and its text is one of its tags. */
+  readonly prompt?: boolean
+  readonly loggedModel?: string
+  readonly runLink?: string
+}
+
+export type Registry = Omit<Verbs<typeof registry>, 'registerVersion'> & {
+  registerVersion(input: Registration, caller: Caller): Promise<ModelVersion>
   /** The champion, read inside the transaction of `db` where one is given. */
   champion(project: string, model: string, db?: Db): Promise<ModelVersion | undefined>
   /** Moves an alias as part of a larger change. Throws `not_found` when the version is not there. */
   moveAliasIn(tx: Tx, move: { model: string; alias: Alias; version: number; reason: string }, caller: Actor): Promise<AliasRecord>
   removeAliasIn(tx: Tx, removal: { model: string; alias: Alias; reason: string }, caller: Actor): Promise<void>
-  /** The newest versions, newest first, at most 20. */
-  newestVersions(project: string, model: string): Promise<ModelVersion[]>
+  /** The newest versions, newest first, at most `limit`. */
+  newestVersions(project: string, model: string, limit?: number): Promise<ModelVersion[]>
+  /** A model with its aliases. Throws `not_found`. */
+  modelOf(project: string, model: string): Promise<Model>
   /** Throws `not_found` naming the latest version. */
   version(project: string, model: string, version: number): Promise<ModelVersion>
+  /** The version that a number, an alias, `latest` or `main` means. Throws `not_found` naming what the model has. */
+  resolveRevision(project: string, model: string, revision: string): Promise<ModelVersion>
+  /** Pages of what a filter finds. Throws `invalid` for a filter or an ordering that cannot be read. */
+  findModels(project: string, search: Search): Promise<Found<'models'>>
+  findVersions(project: string, search: Search): Promise<Found<'versions'>>
 }
 
-type Deps = { sql: Sql; blobs: Blobs; runtimes: Runtimes; clock: Clock; ledger: Ledger; bus: Bus }
+type Deps = {
+  sql: Sql
+  blobs: Blobs
+  runtimes: Runtimes
+  clock: Clock
+  ledger: Ledger
+  bus: Bus
+  documents: Documents
+  places: Places
+}
 
 export function createRegistry(deps: Deps): Registry {
-  const { sql, blobs } = deps
+  const { sql, blobs, ledger } = deps
   const aliases = createAliases(deps)
   const { moveAliasIn, removeAliasIn } = aliases
+  const search = createSearch(sql)
 
   return {
     ...aliases,
-    newestVersions: (project, model) => store.listVersions(sql, project, model, 20),
+    ...createChanges(deps),
+    ...createAudit({ sql, ledger }),
+    ...search,
+    newestVersions: (project, model, limit = 20) => store.listVersions(sql, project, model, limit),
+    modelOf: (project, model) => needModel(sql, project, model),
     version: (project, model, version) => needVersion(sql, project, model, version),
+    resolveRevision: (project, model, revision) => resolveRevision(sql, project, model, revision),
     async champion(project, model, db = sql) {
-      const alias = await store.findAlias(db, project, model, 'champion')
+      const alias = await findAlias(db, project, model, 'champion')
       return alias && (await store.findVersion(db, project, model, alias.version))
     },
     async uploadArtifact({ body, digest }) {
@@ -58,11 +100,15 @@ export function createRegistry(deps: Deps): Registry {
     async getVersion({ model, version }, caller) {
       return await needVersion(sql, caller.project, model, version)
     },
-    deleteVersion: createDelete(deps),
     async downloadArtifact({ model, version }, caller) {
-      const found = await needVersion(sql, caller.project, model, version)
-      const { stream, sizeBytes } = await blobs.get(found.digest)
-      return { contentType: 'application/octet-stream', filename: `${model}-${version}.onnx`, sizeBytes, digest: found.digest, stream }
+      const { digest, format } = await needVersion(sql, caller.project, model, version)
+      if (digest === null)
+        throw new AppError(
+          'unsupported',
+          `model ${model} version ${version} is a ${format}, not one ONNX file; download its folder instead`,
+        )
+      const { stream, sizeBytes } = await blobs.get(digest)
+      return { contentType: 'application/octet-stream', filename: `${model}-${version}.onnx`, sizeBytes, digest, stream }
     },
     async moveAlias(move, caller) {
       return await sql.transaction((tx) => moveAliasIn(tx, move, caller))
@@ -70,36 +116,23 @@ export function createRegistry(deps: Deps): Registry {
     async removeAlias({ model, alias, reason }, caller) {
       if (alias === 'champion') throw new AppError('conflict', 'a model keeps its champion; move the alias to another version instead')
       return await sql.transaction(async (tx) => {
-        const record = await store.findAlias(tx, caller.project, model, alias)
+        const record = await findAlias(tx, caller.project, model, alias)
         if (!record) throw new AppError('not_found', `model ${model} has no alias ${alias}`)
         await removeAliasIn(tx, { model, alias, reason }, caller)
         return record
       })
     },
-  }
-}
-
-/** The verb that deletes a version, unless an alias stands on it or would go back to it. */
-function createDelete({ sql, ledger }: Deps): Registry['deleteVersion'] {
-  return async ({ model, version, reason }, caller) => {
-    return await sql.transaction(async (tx) => {
-      const found = await needVersion(tx, caller.project, model, version)
-      const aliases = await store.listAliases(tx, caller.project, model)
-      const holder = aliases.find((alias) => alias.version === version || alias.previousVersion === version)
-      if (holder)
-        throw new AppError(
-          'conflict',
-          `model ${model} version ${version} is ${holder.version === version ? `the ${holder.alias}` : `the rollback target of ${holder.alias}`} and cannot be deleted`,
-        )
-      await store.deleteVersion(tx, caller.project, model, version)
-      await ledger.seal(tx, {
-        caller,
-        reason,
-        operation: 'registry.deleteVersion',
-        table: store.versionsTable,
-        key: [caller.project, model, version],
-      })
-      return found
-    })
+    async searchModels({ filter, limit }, caller) {
+      return (await search.findModels(caller.project, { filter, limit })).models
+    },
+    async searchVersions({ filter, limit }, caller) {
+      return (await search.findVersions(caller.project, { filter, limit })).versions
+    },
+    async suggestVersion({ model, version, since }, caller) {
+      return await suggestVersion(sql, caller.project, model, version, since)
+    },
+    async getCard({ model, version }, caller) {
+      return cardOf(await needModel(sql, caller.project, model), await needVersion(sql, caller.project, model, version))
+    },
   }
 }

@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { AppError } from '../../../contract/errors.ts'
-import type { ModelVersion } from '../../../contract/registry.ts'
+import type { ModelVersion } from '../../../contract/model-record.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import { openOnnx, type Scorer } from './onnx-runtime.ts'
 
@@ -9,7 +9,7 @@ export type Runtimes = {
    * The scorer of a version, loaded and warmed; versions with the same file share one. Call `release` once per `load`.
    * Throws what keeps the model from being loaded; nothing is kept then.
    */
-  load(version: Pick<ModelVersion, 'model' | 'version' | 'digest' | 'features' | 'sizeBytes'>): Promise<Scorer>
+  load(version: Pick<ModelVersion, 'model' | 'version' | 'format' | 'digest' | 'features' | 'sizeBytes'>): Promise<Scorer>
   /** Opens a file that is not registered yet and closes it again. Throws the reason it cannot be served. */
   probe(bytes: Uint8Array, features: number): Promise<void>
   /** The models in memory. */
@@ -33,7 +33,13 @@ export function createRuntimes(deps: { blobs: Blobs }): Runtimes {
   }
 
   return {
-    async load({ model, version, digest, features, sizeBytes }) {
+    async load({ model, version, format, digest, features, sizeBytes: knownBytes }) {
+      if (digest === null)
+        throw new AppError(
+          'unsupported',
+          `model ${model} version ${version} is a ${format} that this process cannot run; register it with an ONNX file, such as one made by mlflow.onnx.log_model`,
+        )
+      const sizeBytes = knownBytes ?? 0
       if (sizeBytes > MODEL_LIMIT_BYTES)
         throw new AppError(
           'too_large',

@@ -1,0 +1,55 @@
+-- A run has a number of its own in its project: rows of measurements carry it instead of the long id.
+CREATE TABLE runs (
+  project TEXT NOT NULL,
+  run BIGINT NOT NULL,
+  id TEXT NOT NULL,
+  experiment BIGINT NOT NULL,
+  name TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  status TEXT NOT NULL,
+  lifecycle TEXT NOT NULL,
+  started_at BIGINT NOT NULL,
+  ended_at BIGINT,
+  deleted_at BIGINT,
+  artifact_uri TEXT NOT NULL,
+  PRIMARY KEY (project, run)
+);
+CREATE UNIQUE INDEX runs_id ON runs (project, id);
+CREATE INDEX runs_started ON runs (project, experiment, lifecycle, started_at DESC, id, run);
+CREATE TABLE run_params (
+  project TEXT NOT NULL,
+  run BIGINT NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (project, run, key)
+);
+CREATE TABLE run_tags (
+  project TEXT NOT NULL,
+  run BIGINT NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (project, run, key)
+);
+-- The key holds every column, in the order histories are read in: a batch that is sent again adds nothing.
+CREATE TABLE run_metrics (
+  project TEXT NOT NULL,
+  run BIGINT NOT NULL,
+  key TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  step BIGINT NOT NULL,
+  value DOUBLE PRECISION NOT NULL,
+  is_nan INTEGER NOT NULL,
+  PRIMARY KEY (project, run, key, at, step, value, is_nan)
+);
+CREATE TABLE run_latest_metrics (
+  project TEXT NOT NULL,
+  run BIGINT NOT NULL,
+  key TEXT NOT NULL,
+  experiment BIGINT NOT NULL,
+  value DOUBLE PRECISION NOT NULL,
+  is_nan INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  step BIGINT NOT NULL,
+  PRIMARY KEY (project, run, key)
+);
+CREATE INDEX run_latest_metrics_value ON run_latest_metrics (project, experiment, key, is_nan, value, run);

@@ -1,0 +1,12 @@
+export type {
+  Dataset,
+  DatasetInput,
+  Experiment,
+  LoggedMetric,
+  LoggedModel,
+  Metric,
+  Pair,
+  Run,
+  RunInfo,
+} from './entities.ts'
+export { createRuns, type Runs } from './runs.ts'
