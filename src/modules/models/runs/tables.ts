@@ -24,7 +24,7 @@ export type RunRow = {
   deleted_at: number | null
   artifact_uri: string
 }
-type RunPair = { project: string; run: number; key: string; value: string }
+type RunPair = { project: string; run: number; key: string; value: string; experiment: number; head: string }
 type Measured = { key: string; at: number; step: number; value: number; is_nan: number }
 export type DatasetRow = {
   project: string
