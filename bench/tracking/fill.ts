@@ -1,9 +1,9 @@
 import { DatabaseSync } from 'node:sqlite'
 import { createRandom } from '../../src/lib/random.ts'
 
-export const METRICS_PER_RUN = 20
+const METRICS_PER_RUN = 20
 const PARAMS_PER_RUN = 5
-export const STARTED_MS = 1_700_000_000_000
+const STARTED_MS = 1_700_000_000_000
 
 /** Writes one run into the tables of one of the servers. */
 type Writer = {
