@@ -2,6 +2,7 @@ import path from 'node:path'
 import { operations } from './contract/operations.ts'
 import { closeTheLoop } from './flows/close-the-loop.ts'
 import { freezeReference } from './flows/freeze-reference.ts'
+import { versionOrigins } from './flows/version-origins.ts'
 import { type BindOptions, bind } from './infra/http/bind.ts'
 import { openapiFrom } from './infra/http/openapi.ts'
 import { createHttp } from './infra/http/server.ts'
@@ -20,6 +21,7 @@ import { createFileAnchor, createLedger, createLedgerStore } from './modules/gov
 import { createArtifacts, createCollector, createUploads } from './modules/models/artifacts/index.ts'
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
 import { createRuns } from './modules/models/runs/index.ts'
+import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
@@ -28,10 +30,10 @@ import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
 import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
+import { createTraces } from './modules/watch/traces/index.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
-import { registryRpcs } from './protocols/mlflow/registry.ts'
-import { trackingRpcs } from './protocols/mlflow/tracking.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
+import { otlpRoutes } from './protocols/otlp/otlp.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
 
@@ -54,6 +56,7 @@ const audited = [
   rolloutsTable,
   loopRunsTable,
   incidentsTable,
+  webhooksTable,
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -116,14 +119,15 @@ function buildModules(infra: Infra) {
   const access = createAccess({ ...core, open: config.open })
   const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Loop: checkLoop } })
 
-  const places = { run: async () => undefined, loggedModel: async () => undefined, inspect: async () => undefined }
   const runtimes = createRuntimes({ blobs })
-  const runs = createRuns({ sql, clock, log, random: infra.random })
-  const registry = createRegistry({ ...core, blobs, runtimes, documents, places })
   const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
   const uploads = createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBytes: config.uploadLimitBytes })
   const collector = createCollector({ sql, blobs, clock, log, tables: audited })
+  const runs = createRuns({ sql, clock, log, random: infra.random })
+  const registry = createRegistry({ ...core, blobs, runtimes, documents, places: versionOrigins({ runs, artifacts }) })
+  const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
   const telemetry = createTelemetry({ columns, spool, clock, log })
+  const traces = createTraces({ sql, clock, ids, experiments: runs })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
   const quarantine = createQuarantine(core)
@@ -155,12 +159,14 @@ function buildModules(infra: Infra) {
     access,
     documents,
     runtimes,
+    runs,
     registry,
+    webhooks,
     artifacts,
     uploads,
     collector,
-    runs,
     telemetry,
+    traces,
     deployments,
     quarantine,
     drift,
@@ -179,7 +185,7 @@ function buildModules(infra: Infra) {
 
 /** The contract, each part bound to its module, and the protocols. */
 function routesOf(infra: Infra, modules: Modules) {
-  const { config, ids } = infra
+  const { config, clock, ids } = infra
   const { telemetry, deployments } = modules
   const options: BindOptions = {
     bodyLimitBytes: config.bodyLimitBytes,
@@ -190,9 +196,11 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.access, modules.access, options),
     ...bind(operations.documents, modules.documents, options),
     ...bind(operations.registry, modules.registry, options),
+    ...bind(operations.webhooks, modules.webhooks, options),
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
+    ...bind(operations.traces, modules.traces, options),
     ...bind(operations.labels, modules.labels, options),
     ...bind(operations.drift, modules.drift, options),
     ...bind(operations.objectives, modules.objectives, options),
@@ -206,7 +214,8 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...mlflowRoutes({ rpcs: [...trackingRpcs(modules), ...registryRpcs(modules)], bodyLimitBytes: config.bodyLimitBytes }),
+    ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
+    ...otlpRoutes(modules),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]

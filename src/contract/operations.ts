@@ -17,6 +17,8 @@ import { registry } from './registry.ts'
 import { retraining } from './retraining.ts'
 import { rollouts } from './rollouts.ts'
 import { telemetry } from './telemetry.ts'
+import { traces } from './traces.ts'
+import { webhooks } from './webhooks.ts'
 
 /** Every operation of the product, by module: what the server binds, the command line offers and the reference lists. */
 export const operations = {
@@ -24,8 +26,10 @@ export const operations = {
   documents,
   registry,
   artifacts,
+  webhooks,
   deployments,
   telemetry,
+  traces,
   labels,
   drift,
   objectives,

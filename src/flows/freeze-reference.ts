@@ -25,7 +25,7 @@ export function freezeReference({
   bus.on('registry.version_registered', 'freeze-reference', async ({ project, data }) => {
     const { model, version: number } = data as { model: string; version: number }
     const version = await registry.version(project, model, number)
-    if (version.reference === null) return
+    if (version.reference === null || version.digest === null) return
     const rows = await readReference(blobs, version.reference, version.features)
     const scorer = await runtimes.load(version)
     try {

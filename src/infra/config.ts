@@ -19,6 +19,11 @@ export const Settings = z.strictObject({
     .or(z.boolean())
     .default(false)
     .describe('true: requests from this machine need no key and may do everything; for a laptop, never behind a proxy'),
+  privateWebhooks: z
+    .stringbool()
+    .or(z.boolean())
+    .default(false)
+    .describe('true: webhooks of the registry may lead to loopback and private networks'),
   node: z
     .string()
     .regex(/^[a-z0-9-]{1,40}$/)

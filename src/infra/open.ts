@@ -5,6 +5,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { createColumns } from './columns/columns.ts'
 import type { Config } from './config.ts'
 import { childEnvironment, readSecret } from './config.ts'
+import { publicFetch } from './http/public-fetch.ts'
 import { createIds } from './ids.ts'
 import { createJobs } from './jobs/index.ts'
 import type { Log } from './log.ts'
@@ -104,6 +105,7 @@ export async function openInfra(config: Config, outside: Outside) {
       jobs,
       bus,
       fetch: outside.fetch ?? fetch,
+      fetchPublic: outside.fetch ?? (config.privateWebhooks ? fetch : publicFetch),
       checkReplies: outside.checkReplies ?? false,
       consoleFolder: path.join(root, 'dist/web'),
       readSecret: (name: string) => readSecret(name),

@@ -1,4 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { compileLinearRegex, type LinearRegex } from '../../lib/linear-regex.ts'
 
 /** Rows as arrays: column names travel once, whatever the number of rows. */
 export type Answer = { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[]; readonly changes: number }
@@ -14,6 +15,19 @@ const STATEMENT_CACHE_SIZE = 500
 const WAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 const PAGE_CACHE_KIB = 32 * 1024
 
+/** Texts are searched up to here, so that one row cannot hold up the thread. */
+const REGEXP_LIMIT_CHARACTERS = 100_000
+
+/** `text REGEXP pattern`, which SQLite leaves to its host: 1, 0, or null where there is no text. */
+function createRegexp() {
+  let last: { readonly pattern: string; readonly regex: LinearRegex } | undefined
+  return (pattern: SQLInputValue, text: SQLInputValue): number | null => {
+    if (typeof pattern !== 'string' || text === null) return null
+    if (last?.pattern !== pattern) last = { pattern, regex: compileLinearRegex(pattern) }
+    return last.regex.test(String(text).slice(0, REGEXP_LIMIT_CHARACTERS)) ? 1 : 0
+  }
+}
+
 /**
  * Opens a database so that an acknowledged commit survives power loss: write-ahead log, and a flush at every commit
  * (on macOS through the drive's own cache). `LIKE` heeds case, as it does on PostgreSQL. Throws what `node:sqlite` throws.
@@ -21,6 +35,7 @@ const PAGE_CACHE_KIB = 32 * 1024
 export function openSqliteDatabase(file: string): SqliteDatabase {
   const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
   const statements = new Map<string, StatementSync>()
+  db.function('regexp', { deterministic: true }, createRegexp())
   for (const pragma of [
     'journal_mode = WAL',
     'synchronous = FULL',

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
-import type { Alias, AliasRecord, ModelVersion } from '../../../contract/model-record.ts'
+import type { Alias, AliasRecord, Model, ModelVersion } from '../../../contract/model-record.ts'
 import type { registry } from '../../../contract/registry.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
@@ -42,6 +42,8 @@ export type Registry = Omit<Verbs<typeof registry>, 'registerVersion'> & {
   removeAliasIn(tx: Tx, removal: { model: string; alias: Alias; reason: string }, caller: Actor): Promise<void>
   /** The newest versions, newest first, at most `limit`. */
   newestVersions(project: string, model: string, limit?: number): Promise<ModelVersion[]>
+  /** A model with its aliases. Throws `not_found`. */
+  modelOf(project: string, model: string): Promise<Model>
   /** Throws `not_found` naming the latest version. */
   version(project: string, model: string, version: number): Promise<ModelVersion>
   /** The version that a number, an alias, `latest` or `main` means. Throws `not_found` naming what the model has. */
@@ -74,6 +76,7 @@ export function createRegistry(deps: Deps): Registry {
     ...createAudit({ sql, ledger }),
     ...search,
     newestVersions: (project, model, limit = 20) => store.listVersions(sql, project, model, limit),
+    modelOf: (project, model) => needModel(sql, project, model),
     version: (project, model, version) => needVersion(sql, project, model, version),
     resolveRevision: (project, model, revision) => resolveRevision(sql, project, model, revision),
     async champion(project, model, db = sql) {
