@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { access } from '../../src/contract/access.ts'
+import { experiments } from '../../src/contract/experiments.ts'
+import { runs } from '../../src/contract/runs.ts'
 import { openWorld, type World } from '../world.ts'
 
 let world: World
@@ -225,6 +227,12 @@ test('what is wrong is refused in the words that clients look for', async () => 
   expect(await post('runs/log-metric', { ...metric, run_id, key: '../m' })).toEqual(invalid(/would resolve to '..\/m'/))
   expect(await post('runs/log-metric', { ...metric, run_id, timestamp: -1 })).toEqual(invalid(/Timestamp must be a nonnegative long/))
   expect(await post('runs/log-metric', { ...metric, run_id, step: '9223372036854775807' })).toEqual(invalid(/parameter 'step'/))
+  for (const [path, fields] of [
+    ['runs/create', { start_time: '9223372036854775807' }],
+    ['runs/update', { run_id, end_time: 2 ** 60 }],
+    ['runs/outputs', { run_id, models: [{ model_id: 'm', step: 2 ** 60 }] }],
+  ] as const)
+    expect(await post(path, fields)).toEqual(invalid(/It must be a whole number/))
   expect(await post('runs/log-batch', { run_id, metrics: 'foo' })).toEqual(invalid(/Invalid value "foo" for parameter 'metrics' supplied/))
   expect(await post('runs/log-batch', { run_id, metrics: [{ key: 'a', value: 1 }] })).toEqual(
     invalid(/Missing value for required parameter 'metrics\[0\].timestamp'/),
@@ -250,6 +258,74 @@ test('what is wrong is refused in the words that clients look for', async () => 
   await post('runs/restore', { run_id })
   expect(await post('runs/delete-tag', { run_id, key: 'none' })).toEqual(refusal(404, 'RESOURCE_DOES_NOT_EXIST', /No tag with name: none/))
   expect(await get('runs/get', { run_id: 'none' })).toEqual(refusal(404, 'RESOURCE_DOES_NOT_EXIST', /Run with id=none not found/))
+})
+
+test('people search, compare and export what training code logged', async () => {
+  const experiment = await newExperiment('people, "quoted"')
+  const ids = []
+  for (const [i, model] of ['tree', 'net'].entries()) {
+    const run_id = await newRun(experiment, { run_name: `r${i}` })
+    const metrics = [0, 1, 2].map((step) => ({
+      key: 'loss',
+      value: step === 2 && i === 1 ? 'NaN' : 1 / (step + 1 + i),
+      timestamp: step,
+      step,
+    }))
+    await post('runs/log-batch', {
+      run_id,
+      metrics,
+      params: [
+        { key: 'model', value: model },
+        { key: 'note', value: 'a,"b"\nc' },
+      ],
+    })
+    ids.push(run_id)
+  }
+  const call = world.admin.call
+  const found = await call(runs.search, { experiments: ['people, "quoted"'], filter: 'params.model = "tree"', orderBy: ['metrics.loss'] })
+  expect(found).toMatchObject({ runs: [{ id: ids[0], experiment, metrics: { loss: 1 / 3 }, params: { model: 'tree' } }], next: null })
+  expect(await call(runs.get, { run: ids[1]! })).toMatchObject({ name: 'r1', metrics: { loss: null } })
+  expect(await call(runs.history, { run: ids[0]!, metric: 'loss', points: 2 })).toEqual([
+    { step: 0, at: 0, value: 1 },
+    { step: 2, at: 2, value: 1 / 3 },
+  ])
+  expect(await call(runs.compare, { runs: ids, curves: ['loss'] })).toMatchObject({
+    params: [
+      { key: 'model', differs: true, values: ['tree', 'net'] },
+      { key: 'note', differs: false },
+    ],
+    metrics: [{ key: 'loss', values: [1 / 3, null] }],
+    coordinates: { axes: [{ key: 'model', categories: ['net', 'tree'] }, { key: 'loss' }] },
+    curves: [
+      { metric: 'loss', run: ids[0], points: [{ value: 1 }, { value: 0.5 }, { value: 1 / 3 }] },
+      { metric: 'loss', run: ids[1], points: [{ value: 0.5 }, { value: 1 / 3 }, { value: null }] },
+    ],
+  })
+  const csv = await (await world.admin.download(runs.export, { experiments: [experiment], orderBy: ['run_name'] })).text()
+  const [head, first, , second] = csv.split(/\r\n|\n/)
+  expect(head).toBe(
+    'id,name,experiment,status,user,startedAt,endedAt,lifecycle,artifactUri,params.model,params.note,metrics.loss,tags.mlflow.runName',
+  )
+  expect(first).toMatch(new RegExp(`^${ids[0]},r0,${experiment},RUNNING,,\\d+,,active,mlflow-artifacts:/.*,tree,"a,""b""$`))
+  expect(second).toMatch(new RegExp(`^${ids[1]},r1,`))
+  expect(csv).toContain('c",NaN,r1')
+  const lines = await (await world.admin.download(runs.export, { experiments: [experiment], format: 'jsonl' })).text()
+  expect(
+    lines
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).id)
+      .sort(),
+  ).toEqual([...ids].sort())
+  expect(await call(runs.delete, { run: ids[0]! })).toMatchObject({ lifecycle: 'deleted' })
+  expect((await call(runs.search, { experiments: [experiment] })).runs).toHaveLength(1)
+  await call(runs.restore, { run: ids[0]! })
+  expect(await call(experiments.rename, { experiment: 'people, "quoted"', name: 'plain' })).toMatchObject({ id: experiment, name: 'plain' })
+  expect(await call(experiments.delete, { experiment: 'plain' })).toMatchObject({ lifecycle: 'deleted' })
+  expect(await call(experiments.restore, { experiment })).toMatchObject({ lifecycle: 'active' })
+  await expect(call(experiments.get, { experiment: 'none' })).rejects.toMatchObject({ code: 'not_found' })
+  await expect(call(runs.compare, { runs: ['none'] })).rejects.toMatchObject({ code: 'not_found' })
+  await expect(call(runs.search, { filter: 'nonsense' })).rejects.toMatchObject({ code: 'invalid' })
 })
 
 test('no project sees, changes or finds what another tracks', async () => {

@@ -188,3 +188,24 @@ export async function sampleHistory(db: Db, project: string, run: number, { key,
   if (rows.length > points) rows.splice(points - 1, 1)
   return rows.map(metricFrom)
 }
+
+/** Every key that runs of these experiments have used, in order. */
+export async function keysIn(
+  db: Db,
+  table: 'run_params' | 'run_tags' | 'run_latest_metrics',
+  project: string,
+  experiments: readonly number[],
+): Promise<string[]> {
+  const keys = new Set<string>()
+  for (const part of inParts(experiments)) {
+    const rows = await tables(db)
+      .selectFrom(table)
+      .select('key')
+      .distinct()
+      .where('project', '=', project)
+      .where('experiment', 'in', part)
+      .execute()
+    for (const { key } of rows) keys.add(key)
+  }
+  return [...keys].sort()
+}
