@@ -20,7 +20,7 @@ import { createDocuments, documentsTable, documentVersionsTable } from './module
 import { createFileAnchor, createLedger, createLedgerStore } from './modules/govern/ledger/index.ts'
 import { createArtifacts, createCollector, createUploads } from './modules/models/artifacts/index.ts'
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
-import { createRuns } from './modules/models/runs/index.ts'
+import { createRuns, createTrackingVerbs } from './modules/models/runs/index.ts'
 import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
@@ -125,6 +125,7 @@ function buildModules(infra: Infra) {
   const uploads = createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBytes: config.uploadLimitBytes })
   const collector = createCollector({ sql, blobs, clock, log, tables: audited })
   const runs = createRuns({ sql, clock, log, random: infra.random })
+  const tracking = createTrackingVerbs({ sql, runs })
   const registry = createRegistry({ ...core, blobs, runtimes, documents, places: versionOrigins({ runs, artifacts }) })
   const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
   const telemetry = createTelemetry({ columns, spool, clock, log })
@@ -161,6 +162,7 @@ function buildModules(infra: Infra) {
     documents,
     runtimes,
     runs,
+    tracking,
     registry,
     webhooks,
     artifacts,
@@ -199,6 +201,8 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.registry, modules.registry, options),
     ...bind(operations.webhooks, modules.webhooks, options),
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
+    ...bind(operations.experiments, modules.tracking.experiments, options),
+    ...bind(operations.runs, modules.tracking.runs, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.traces, modules.traces, options),
