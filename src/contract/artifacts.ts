@@ -31,6 +31,13 @@ const SignatureField = z.object({
   required: z.boolean(),
 })
 
+/** The inputs, outputs and parameters of a model, as its MLmodel file declares them. */
+export const ModelSignature = z.object({
+  inputs: z.array(SignatureField),
+  outputs: z.array(SignatureField),
+  parameters: z.array(z.object({ name: z.string(), type: z.string(), default: z.unknown(), shape: z.array(z.int()).nullable() })),
+})
+
 /** What kind of model a folder of artifacts holds, as its files claim. */
 export const ModelDescription = z.object({
   format: z.enum([
@@ -48,13 +55,7 @@ export const ModelDescription = z.object({
     'unknown',
   ]),
   flavors: z.record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
-  signature: z
-    .object({
-      inputs: z.array(SignatureField),
-      outputs: z.array(SignatureField),
-      parameters: z.array(z.object({ name: z.string(), type: z.string(), default: z.unknown(), shape: z.array(z.int()).nullable() })),
-    })
-    .nullable(),
+  signature: ModelSignature.nullable(),
   inputExample: FolderFile.extend({ type: z.string() }).nullable(),
   onnxFile: FolderFile.nullable(),
   weights: z
