@@ -161,6 +161,7 @@ test('a repository is private: another project has none, and without a key there
   const entering = await world.token('admin')
   expect((await call('/p/fraud/api/models/fraud/bert', {}, entering)).status).toBe(404)
   expect((await call('/p/default/api/models/default/bert', {}, entering)).status).toBe(200)
+  expect((await call('/api/models/default/bert', {}, `hf_${token}`)).status).toBe(200)
   const unknown = await fetch(`${world.url}/default/bert/resolve/main/config.json`)
   expect([unknown.status, await unknown.json()]).toEqual([401, { error: expect.stringContaining('API key') }])
 })

@@ -24,7 +24,7 @@ const MOST_PATHS = 1_000
 /**
  * The read API of the Hugging Face Hub over the registry: with `HF_ENDPOINT` at this server, `<project>/<model>` (or the
  * model’s name alone, in the key’s own project) is a repository, and its versions and aliases are revisions. Private: a
- * key is sent as `HF_TOKEN`.
+ * key is sent as `HF_TOKEN`; where a client insists on tokens of the Hub’s own form, as `hf_sp_…`.
  */
 export function huggingfaceRoutes(deps: Deps): Route[] {
   const snapshots = createSnapshots(deps)
