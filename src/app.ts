@@ -19,6 +19,7 @@ import { createAccess, keysTable, projectsTable } from './modules/govern/access/
 import { createDocuments, documentsTable, documentVersionsTable } from './modules/govern/documents/index.ts'
 import { createFileAnchor, createLedger, createLedgerStore } from './modules/govern/ledger/index.ts'
 import { createArtifacts, createCollector, createUploads } from './modules/models/artifacts/index.ts'
+import { createEvaluations, datasetsTable, scorersTable } from './modules/models/evaluations/index.ts'
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
 import { createRuns } from './modules/models/runs/index.ts'
 import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.ts'
@@ -31,6 +32,7 @@ import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { createTraces } from './modules/watch/traces/index.ts'
+import { evaluationRpcs } from './protocols/mlflow/evaluation-datasets.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { registryRpcs } from './protocols/mlflow/registry.ts'
 import { traceFileRoutes } from './protocols/mlflow/trace-file.ts'
@@ -61,6 +63,8 @@ const audited = [
   loopRunsTable,
   incidentsTable,
   webhooksTable,
+  datasetsTable,
+  scorersTable,
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -130,6 +134,7 @@ function buildModules(infra: Infra) {
   const runs = createRuns({ sql, clock, log, random: infra.random })
   const registry = createRegistry({ ...core, blobs, runtimes, documents, places: versionOrigins({ runs, artifacts }) })
   const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
+  const evaluations = createEvaluations({ ...core, experiments: runs })
   const telemetry = createTelemetry({ columns, spool, clock, log })
   const traces = createTraces({ sql, clock, ids, experiments: runs })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
@@ -166,6 +171,7 @@ function buildModules(infra: Infra) {
     runs,
     registry,
     webhooks,
+    evaluations,
     artifacts,
     uploads,
     collector,
@@ -201,6 +207,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.documents, modules.documents, options),
     ...bind(operations.registry, modules.registry, options),
     ...bind(operations.webhooks, modules.webhooks, options),
+    ...bind(operations.evaluations, modules.evaluations, options),
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
@@ -219,7 +226,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
     ...mlflowRoutes({
-      rpcs: [...trackingRpcs(modules), ...registryRpcs(modules), ...traceRpcs({ ...modules, clock })],
+      rpcs: [...trackingRpcs(modules), ...registryRpcs(modules), ...traceRpcs({ ...modules, clock }), ...evaluationRpcs(modules)],
       bodyLimitBytes: config.bodyLimitBytes,
     }),
     ...traceFileRoutes(modules),

@@ -6,6 +6,7 @@ import { deployments } from './deployments.ts'
 import { documents } from './documents.ts'
 import { drift } from './drift.ts'
 import type { Contract } from './endpoint.ts'
+import { evaluations } from './evaluations.ts'
 import { gates } from './gates.ts'
 import { incidents } from './incidents.ts'
 import { labels } from './labels.ts'
@@ -25,6 +26,7 @@ export const operations = {
   access,
   documents,
   registry,
+  evaluations,
   artifacts,
   webhooks,
   deployments,
