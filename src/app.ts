@@ -32,12 +32,7 @@ import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { createTraces } from './modules/watch/traces/index.ts'
-import { evaluationRpcs } from './protocols/mlflow/evaluation-datasets.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
-import { registryRpcs } from './protocols/mlflow/registry.ts'
-import { traceFileRoutes } from './protocols/mlflow/trace-file.ts'
-import { traceRpcs } from './protocols/mlflow/traces.ts'
-import { trackingRpcs } from './protocols/mlflow/tracking.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { otlpRoutes } from './protocols/otlp/otlp.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
@@ -225,11 +220,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
-    ...mlflowRoutes({
-      rpcs: [...trackingRpcs(modules), ...registryRpcs(modules), ...traceRpcs({ ...modules, clock }), ...evaluationRpcs(modules)],
-      bodyLimitBytes: config.bodyLimitBytes,
-    }),
-    ...traceFileRoutes(modules),
+    ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),

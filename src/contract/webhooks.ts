@@ -29,8 +29,12 @@ const WebhookName = z
     'is invalid. It must start and end with a letter or digit, be less than 63 characters long, and contain only letters, digits, dots (.), underscores (_), and hyphens (-).',
   )
 const WebhookUrl = z
-  .url({ protocol: /^https?$/, error: 'Invalid webhook URL: it needs the scheme http or https and a host name' })
+  .string()
   .max(2_000)
+  .superRefine((url, context) => {
+    const message = problemOfUrl(url)
+    if (message) context.addIssue({ code: 'custom', message })
+  })
 const Secret = z.string().min(1).max(1_000).describe('signs every delivery; it is never shown again')
 
 export const Webhook = z.object({
@@ -45,6 +49,13 @@ export const Webhook = z.object({
   updatedAt: Instant,
 })
 export type Webhook = z.infer<typeof Webhook>
+
+function problemOfUrl(url: string): string | undefined {
+  if (url.trim() === '') return 'Webhook URL cannot be empty or just whitespace'
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? ''
+  if (scheme !== 'http' && scheme !== 'https') return `Invalid webhook URL scheme: '${scheme}'. Allowed schemes are: https, http.`
+  return URL.canParse(url) ? undefined : `Invalid webhook URL '${url}'. Webhook URL must include a hostname`
+}
 
 const fields = {
   name: WebhookName,

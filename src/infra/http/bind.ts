@@ -68,7 +68,7 @@ export async function* limited(source: AsyncIterable<Uint8Array>, limitBytes: nu
 }
 
 /** Throws `invalid` naming every field that is wrong, the rule it breaks, and the fields that are unknown. */
-function parseInput<S extends z.ZodType>(schema: S, fields: unknown): z.output<S> {
+export function parseInput<S extends z.ZodType>(schema: S, fields: unknown): z.output<S> {
   const parsed = schema.safeParse(fields)
   if (parsed.success) return parsed.data
   throw new AppError('invalid', describeIssues(parsed.error), {

@@ -21,23 +21,23 @@ type FileReply = {
  */
 export async function sendFile({ request, response }: { request: IncomingMessage; response: ServerResponse }, file: FileReply) {
   const etag = `"${file.digest}"`
-  response.setHeader('etag', etag)
-  response.setHeader('accept-ranges', 'bytes')
-  response.setHeader('x-content-type-options', 'nosniff')
-  if (namesTag(request.headers['if-none-match'], etag)) return void response.writeHead(304).end()
-  response.setHeader('content-type', file.contentType)
-  response.setHeader('content-disposition', attachment(file.filename))
+  const always = { etag, 'accept-ranges': 'bytes', 'x-content-type-options': 'nosniff' }
+  if (namesTag(request.headers['if-none-match'], etag)) return void response.writeHead(304, always).end()
   const ifRange = request.headers['if-range']
   const range = ifRange === undefined || ifRange === etag ? rangeFrom(request.headers.range, file.sizeBytes) : undefined
-  if (range === 'beyond') {
-    response.removeHeader('content-disposition')
-    return void response.writeHead(416, { 'content-range': `bytes */${file.sizeBytes}`, 'content-length': 0 }).end()
-  }
-  if (range) response.setHeader('content-range', `bytes ${range.first}-${range.last}/${file.sizeBytes}`)
-  response.statusCode = range ? 206 : 200
-  response.setHeader('content-length', range ? range.last - range.first + 1 : file.sizeBytes)
-  if (request.method === 'HEAD') return void response.end()
-  await sendStream(response, await file.open(range))
+  if (range === 'beyond')
+    return void response.writeHead(416, { ...always, 'content-range': `bytes */${file.sizeBytes}`, 'content-length': 0 }).end()
+  // Before the head is written, so that what cannot be opened is answered as the error it is.
+  const stream = request.method === 'HEAD' ? undefined : await file.open(range)
+  response.writeHead(range ? 206 : 200, {
+    ...always,
+    'content-type': file.contentType,
+    'content-disposition': attachment(file.filename),
+    'content-length': range ? range.last - range.first + 1 : file.sizeBytes,
+    ...(range ? { 'content-range': `bytes ${range.first}-${range.last}/${file.sizeBytes}` } : {}),
+  })
+  if (stream) await sendStream(response, stream)
+  else response.end()
 }
 
 function namesTag(header: string | undefined, etag: string): boolean {

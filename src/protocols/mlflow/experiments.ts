@@ -3,7 +3,7 @@ import type { Runs } from '../../modules/models/runs/index.ts'
 import { enumeration, int64, list, string } from './fields.ts'
 import { type Rpc, rpc } from './rpc.ts'
 import { pairFrom, pairs, viewTypes } from './tracking-fields.ts'
-import { experimentJson, requiredId } from './tracking-json.ts'
+import { experimentJson, listJson, requiredId } from './tracking-json.ts'
 
 const base = '/api/2.0/mlflow/experiments'
 const oneExperiment = { experiment_id: requiredId() }
@@ -64,7 +64,7 @@ export function experimentRpcs({ runs }: { runs: Runs }): Rpc[] {
       async handle({ max_results = 0, page_token, filter, order_by, view_type }, { caller }) {
         const search = { maxResults: max_results, pageToken: page_token, filter, orderBy: order_by, view: view_type }
         const { items, nextPageToken } = await runs.searchExperiments(caller.project, search)
-        return { experiments: items.map(experimentJson), ...(nextPageToken ? { next_page_token: nextPageToken } : {}) }
+        return { ...listJson('experiments', items.map(experimentJson)), ...(nextPageToken ? { next_page_token: nextPageToken } : {}) }
       },
     }),
     ...changes(runs),

@@ -29,6 +29,9 @@ test('names what is missing or wrong, and where', () => {
   expect(read({ name: string() }, { name: 123 })).toBe(
     `Invalid value 123 for parameter 'name' supplied:  Hint: Value was of type 'int'. ${hint}`,
   )
+  expect(readMessage({ place: string() }, { place: 9 }, '{"place": 9.0}')).toMatchObject({
+    fault: expect.stringContaining(`Invalid value 9.0 for parameter 'place' supplied:  Hint: Value was of type 'float'`),
+  })
   expect(read({ step: int64() }, { step: 'foo' })).toContain(`Invalid value "foo" for parameter 'step' supplied`)
   const metrics = list(message({ key: string({ required: true }), timestamp: int64({ required: true }) }))
   expect(read({ metrics }, { metrics: [{ key: 'a' }] })).toContain(`Missing value for required parameter 'metrics[0].timestamp'.`)

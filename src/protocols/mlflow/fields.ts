@@ -146,8 +146,15 @@ function readFields<F extends Fields>(fields: F, source: Readonly<Record<string,
   return found as Read<F>
 }
 
-/** Answers what was read, or the text that says which field is missing or wrong, as the reference server words it. */
-export function readMessage<F extends Fields>(fields: F, source: Readonly<Record<string, unknown>>): { read: Read<F> } | { fault: string } {
+/**
+ * Answers what was read, or the text that says which field is missing or wrong, as the reference server words it. `text` is
+ * the JSON the source was parsed from: a number is told as it was written there.
+ */
+export function readMessage<F extends Fields>(
+  fields: F,
+  source: Readonly<Record<string, unknown>>,
+  text = '',
+): { read: Read<F> } | { fault: string } {
   const twice = Object.keys(fields).find((name) => camelCase(name) !== name && name in source && camelCase(name) in source)
   if (twice) return { fault: `Request specifies both '${twice}' and '${camelCase(twice)}'; provide only one of them.` }
   try {
@@ -155,11 +162,18 @@ export function readMessage<F extends Fields>(fields: F, source: Readonly<Record
   } catch (thrown) {
     if (!(thrown instanceof Mismatch)) throw thrown
     const { path, value, missing } = thrown
+    const literal = typeof value === 'number' ? numberAsWritten(text, path) : undefined
+    const type = literal?.includes('.') ? 'float' : typeName(value)
     const what = missing
       ? `Missing value for required parameter '${path}'.`
-      : `Invalid value ${JSON.stringify(value)} for parameter '${path}' supplied:  Hint: Value was of type '${typeName(value)}'.`
+      : `Invalid value ${literal ?? JSON.stringify(value)} for parameter '${path}' supplied:  Hint: Value was of type '${type}'.`
     return { fault: `${what} See the API docs for more information about request parameters.` }
   }
+}
+
+/** How the number of a top field stands in the text: 9.0 is 9 once it is parsed. */
+function numberAsWritten(text: string, name: string): string | undefined {
+  return new RegExp(`"${name.replaceAll(/\W/g, '\\$&')}"\\s*:\\s*(-?[\\d.eE+-]+)`).exec(text)?.[1]
 }
 
 /** The type of a JSON value in the words of the reference server, whose users know Python. */

@@ -2,7 +2,7 @@ import type { DatasetInput, Runs } from '../../modules/models/runs/index.ts'
 import { int64, list, message, string } from './fields.ts'
 import { type Rpc, rpc } from './rpc.ts'
 import { pairFrom } from './tracking-fields.ts'
-import { id } from './tracking-json.ts'
+import { id, listJson } from './tracking-json.ts'
 
 const datasetFields = {
   name: string({ required: true }),
@@ -81,7 +81,7 @@ export function inputRpcs({ runs }: { runs: Runs }): Rpc[] {
           digest,
           ...(context === null ? {} : { context }),
         }))
-        return summaries.length > 0 ? { dataset_summaries: summaries } : {}
+        return listJson('dataset_summaries', summaries)
       },
     }),
   ]

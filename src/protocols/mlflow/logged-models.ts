@@ -3,7 +3,7 @@ import type { Runs } from '../../modules/models/runs/index.ts'
 import { bool, enumeration, int32, list, message, string } from './fields.ts'
 import { type Rpc, rpc } from './rpc.ts'
 import { pairFrom, pairs } from './tracking-fields.ts'
-import { id, loggedModelJson, requiredId } from './tracking-json.ts'
+import { id, listJson, loggedModelJson, requiredId } from './tracking-json.ts'
 
 const base = '/api/2.0/mlflow/logged-models'
 const one = `${base}/:model_id`
@@ -144,7 +144,7 @@ function searching(runs: Runs): Rpc {
         pageToken: page_token,
       })
       return {
-        ...(items.length > 0 ? { models: items.map(loggedModelJson) } : {}),
+        ...listJson('models', items.map(loggedModelJson)),
         ...(nextPageToken ? { next_page_token: nextPageToken } : {}),
       }
     },

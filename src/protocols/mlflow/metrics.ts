@@ -3,7 +3,7 @@ import type { Runs } from '../../modules/models/runs/index.ts'
 import { int32, int64, list, string } from './fields.ts'
 import { type Rpc, rpc } from './rpc.ts'
 import { eitherRunId, missing, runIdFrom } from './tracking-fields.ts'
-import { metricJson } from './tracking-json.ts'
+import { listJson, metricJson } from './tracking-json.ts'
 
 const MOST_BULK_POINTS = 25_000
 const MOST_BULK_RUNS = 100
@@ -25,7 +25,7 @@ export function metricRpcs({ runs }: { runs: Runs }): Rpc[] {
         const paging = { maxResults: input.max_results, pageToken: input.page_token }
         const { items, nextPageToken } = await runs.metricHistory(caller.project, runIdFrom(input), input.metric_key, paging)
         return {
-          ...(items.length > 0 ? { metrics: items.map(metricJson) } : {}),
+          ...listJson('metrics', items.map(metricJson)),
           ...(nextPageToken ? { next_page_token: nextPageToken } : {}),
         }
       },
@@ -63,7 +63,7 @@ export function metricRpcs({ runs }: { runs: Runs }): Rpc[] {
         if (max_results < 1 || max_results > MOST_SAMPLED_POINTS) throw invalid(`max_results must be between 1 and ${MOST_SAMPLED_POINTS}.`)
         const sampling = { key: metric_key, points: max_results, steps: stepsFrom(start_step, end_step) }
         const points = await runs.sampledHistories(caller.project, run_ids, sampling)
-        return points.length > 0 ? { metrics: points.map(pointJson) } : {}
+        return listJson('metrics', points.map(pointJson))
       },
     }),
   ]

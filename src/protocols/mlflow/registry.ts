@@ -1,5 +1,7 @@
 import { AppError } from '../../contract/errors.ts'
+import type { ModelVersion } from '../../contract/model-record.ts'
 import type { Registry } from '../../modules/models/registry/index.ts'
+import type { Runs } from '../../modules/models/runs/index.ts'
 import { bool, int64, list, message, string } from './fields.ts'
 import { modelFrom, PROMPT_TAG, stageFrom, versionFrom } from './registry-entities.ts'
 import { checkedAlias, checkedName, checkedTags, versionNumber } from './registry-rules.ts'
@@ -10,10 +12,11 @@ const tags = list(message({ key: string({ required: true }), value: string() }))
 const oneModel = { name: string({ required: true }) }
 const oneVersion = { ...oneModel, version: string({ required: true }) }
 const oneTag = { key: string({ required: true }), value: string() }
+const VERSIONS_TAG = 'mlflow.modelVersions'
 const REASON = 'asked by an MLflow client'
 const LATEST_STAGES = ['None', 'Staging', 'Production', 'Archived']
 
-type Deps = { readonly registry: Registry }
+type Deps = { readonly registry: Registry; readonly runs: Runs }
 
 /** Registered models, their versions, stages, aliases and tags: two views of one record of the registry. */
 export function registryRpcs(deps: Deps): Rpc[] {
@@ -133,7 +136,7 @@ function modelRpcs({ registry }: Deps): Rpc[] {
   ]
 }
 
-function versionRpcs({ registry }: Deps): Rpc[] {
+function versionRpcs({ registry, runs }: Deps): Rpc[] {
   const change = { archiveOthers: false, reason: REASON }
   return [
     rpc({
@@ -166,7 +169,9 @@ function versionRpcs({ registry }: Deps): Rpc[] {
           ...(model_id && { loggedModel: model_id }),
           reason: REASON,
         }
-        return { model_version: versionFrom(await registry.registerVersion(registration, caller)) }
+        const version = await registry.registerVersion(registration, caller)
+        if (model_id) await markLoggedModel(runs, caller.project, model_id, version)
+        return { model_version: versionFrom(version) }
       },
     }),
     rpc({
@@ -317,6 +322,15 @@ function aliasRpcs({ registry }: Deps): Rpc[] {
       },
     }),
   ]
+}
+
+/** A logged model lists the versions made of it in a tag, as clients read it. */
+async function markLoggedModel(runs: Runs, project: string, modelId: string, version: ModelVersion): Promise<void> {
+  const logged = await runs.loggedModel(project, modelId)
+  if (!logged) return
+  const listed = logged.tags.find(({ key }) => key === VERSIONS_TAG)?.value.replace(/^\[|\]$/g, '')
+  const mark = `{"name": ${JSON.stringify(version.model)}, "version": ${version.version}}`
+  await runs.setLoggedModelTags(project, modelId, [{ key: VERSIONS_TAG, value: `[${[listed, mark].filter(Boolean).join(', ')}]` }])
 }
 
 const promptSources = ['prompt-template', 'dummy-source']

@@ -42,9 +42,11 @@ export function routesFrom(rpcs: readonly Rpc[], limits: Limits): Route[] {
 
 async function answer(call: Rpc, exchange: Exchange, { bodyLimitBytes }: Limits): Promise<void> {
   const asks = call.method === 'GET' && exchange.search !== ''
-  const source = asks ? querySource(call.fields, exchange.search) : await bodySource(exchange, bodyLimitBytes)
+  const { source, text } = asks
+    ? { source: querySource(call.fields, exchange.search), text: '' }
+    : await bodySource(exchange, bodyLimitBytes)
   const parameters = Object.entries(exchange.params).filter(([, value]) => value !== undefined)
-  const result = readMessage(call.fields, { ...source, ...Object.fromEntries(parameters) })
+  const result = readMessage(call.fields, { ...source, ...Object.fromEntries(parameters) }, text)
   if ('fault' in result) throw new AppError('invalid', result.fault)
   sendJson(exchange.response, 200, await call.handle(result.read as never, exchange))
 }
@@ -60,7 +62,7 @@ function querySource(fields: Fields, search: string): Record<string, unknown> {
 }
 
 /** Older clients send their JSON as a text inside JSON. */
-async function bodySource({ request }: Exchange, limitBytes: number): Promise<Record<string, unknown>> {
+async function bodySource({ request }: Exchange, limitBytes: number): Promise<{ source: Record<string, unknown>; text: string }> {
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
   const bytes = await readBody(request, limitBytes)
   if (type !== 'application/json' && bytes.length > 0)
@@ -69,8 +71,9 @@ async function bodySource({ request }: Exchange, limitBytes: number): Promise<Re
     })
   const outer = parseJson(bytes)
   const body = typeof outer === 'string' ? parseJson(Buffer.from(outer)) : outer
-  if (body === null) return {}
+  const text = bytes.toString('utf8')
+  if (body === null) return { source: {}, text }
   if (typeof body !== 'object' || Array.isArray(body))
     throw new AppError('invalid', 'the body must be a JSON object', { errorCode: 'BAD_REQUEST' })
-  return body as Record<string, unknown>
+  return { source: body as Record<string, unknown>, text }
 }

@@ -3,7 +3,7 @@ import type { Runs } from '../../modules/models/runs/index.ts'
 import { enumeration, int32, int64, list, string } from './fields.ts'
 import { type Rpc, rpc } from './rpc.ts'
 import { eitherRunId, pairFrom, pairs, runIdFrom, viewTypes } from './tracking-fields.ts'
-import { id, runInfoJson, runJson } from './tracking-json.ts'
+import { id, listJson, runInfoJson, runJson } from './tracking-json.ts'
 
 const base = '/api/2.0/mlflow/runs'
 const statuses = ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'] as const
@@ -80,7 +80,7 @@ export function runRpcs({ runs }: { runs: Runs }): Rpc[] {
           orderBy: order_by,
           pageToken: page_token,
         })
-        return { runs: items.map(runJson), ...(nextPageToken ? { next_page_token: nextPageToken } : {}) }
+        return { ...listJson('runs', items.map(runJson)), ...(nextPageToken ? { next_page_token: nextPageToken } : {}) }
       },
     }),
     ...endings(runs),

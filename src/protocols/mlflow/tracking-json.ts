@@ -7,7 +7,7 @@ export function numberJson(value: number): number | string {
 }
 
 /** Lists are left out when they are empty, as the reference server does. */
-function listJson<T>(name: string, items: readonly T[]): Record<string, readonly T[]> {
+export function listJson<T>(name: string, items: readonly T[]): Record<string, readonly T[]> {
   return items.length === 0 ? {} : { [name]: items }
 }
 
@@ -92,8 +92,8 @@ export function loggedModelJson(model: LoggedModel): object {
       last_updated_timestamp_ms: model.updatedAt,
       artifact_uri: model.artifactLocation,
       status: statuses[model.status],
-      ...(model.modelType === null ? {} : { model_type: model.modelType }),
-      ...(model.sourceRunId === null ? {} : { source_run_id: model.sourceRunId }),
+      model_type: model.modelType ?? '',
+      source_run_id: model.sourceRunId ?? '',
       ...listJson<Pair>('tags', model.tags),
     },
     data: { ...listJson<Pair>('params', model.params), ...listJson('metrics', metrics) },

@@ -5,11 +5,13 @@ import type { Blobs, ByteRange } from '../../../infra/blobs/blobs.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import { folderOf, nameOf, readArtifactPath } from '../../../lib/artifact-path.ts'
+import { mediaTypeOf } from '../../../lib/media-type.ts'
 import { createStore, type Entry, type Store } from './store.ts'
 
 /** A file of the tree: its path from the root of the project, the SHA-256 of its content, its size. */
 export type ArtifactFile = { readonly path: string; readonly digest: string; readonly sizeBytes: number; readonly updatedAt: number }
-type OpenFile = ArtifactFile & { readonly stream: AsyncIterable<Uint8Array> }
+/** `read` gives the content, whole and verified, or the part in `range` as it lies there. */
+type OpenFile = ArtifactFile & { read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> }
 
 export type Artifacts = Omit<Verbs<typeof artifacts>, 'collectGarbage'> & {
   /**
@@ -20,8 +22,8 @@ export type Artifacts = Omit<Verbs<typeof artifacts>, 'collectGarbage'> & {
   put(project: string, path: string, stream: AsyncIterable<Uint8Array>): Promise<ArtifactFile>
   /** Puts content that is stored already under a path. Throws as `put` does, and `not_found` when no such content is stored. */
   link(project: string, path: string, content: { readonly digest: string; readonly sizeBytes: number }): Promise<ArtifactFile>
-  /** Opens a file, or the part of it in `range`; throws `not_found`, or `invalid` when the path is a folder. */
-  open(project: string, path: string, range?: ByteRange): Promise<OpenFile>
+  /** Finds a file to read; throws `not_found`, or `invalid` when the path is a folder. */
+  open(project: string, path: string): Promise<OpenFile>
   /** What is at a path; undefined when nothing is. The root is a folder. */
   stat(project: string, path: string): Promise<ArtifactEntry | undefined>
   /** All that lies directly in a folder, by path. Nothing for a file or what is not there. Throws `too_large`. */
@@ -84,12 +86,12 @@ export function createArtifacts(deps: Deps): Artifacts {
       await refuseMeeting(store, sql, project, filePathFrom(path))
       return await link(project, path, await blobs.put(stream, { maxBytes: uploadLimitBytes }), true)
     },
-    async open(project, path, range) {
+    async open(project, path) {
       const found = await store.find(sql, project, pathFrom(path))
       if (!found) throw new AppError('not_found', `No such artifact: '${path}'; "setpoint artifacts list-files" shows what there is`)
       if (found.digest === null) throw new AppError('invalid', `Artifact path refers to a directory, not a file: '${path}'`)
       const file = fileFrom(found)
-      return { ...file, stream: (await blobs.get(file.digest, range)).stream }
+      return { ...file, read: async (range) => (await blobs.get(file.digest, range)).stream }
     },
     async list(project, folder) {
       const listed: ArtifactEntry[] = []
@@ -119,8 +121,9 @@ function verbsOf({ sql }: Deps, store: Store, files: Pick<Artifacts, 'put' | 'op
       return { ...(await files.put(caller.project, path, body)), isFolder: false }
     },
     async downloadFile({ path }, caller) {
-      const { stream, digest, sizeBytes, ...found } = await files.open(caller.project, path)
-      return { contentType: 'application/octet-stream', filename: nameOf(found.path), sizeBytes, digest, stream }
+      const file = await files.open(caller.project, path)
+      const { digest, sizeBytes } = file
+      return { contentType: mediaTypeOf(file.path), filename: nameOf(file.path), sizeBytes, digest, stream: await file.read() }
     },
     async removeFiles({ path }, caller) {
       return { files: await files.remove(caller.project, path) }
@@ -135,9 +138,10 @@ function verbsOf({ sql }: Deps, store: Store, files: Pick<Artifacts, 'put' | 'op
       return total
     },
     async verifyFolder({ folder }, caller) {
+      const { signal } = caller
       const checked = { files: 0, sizeBytes: 0, damaged: [] as { path: string; problem: string }[] }
       for await (const { path, sizeBytes } of files.walk(caller.project, folder)) {
-        caller.signal?.throwIfAborted()
+        signal?.throwIfAborted()
         const problem = await problemOf(() => files.open(caller.project, path))
         checked.files += 1
         checked.sizeBytes += sizeBytes
@@ -151,7 +155,7 @@ function verbsOf({ sql }: Deps, store: Store, files: Pick<Artifacts, 'put' | 'op
 /** Reads a file to its end; what is wrong with it, if anything is. */
 async function problemOf(open: () => Promise<OpenFile>): Promise<string | undefined> {
   try {
-    for await (const _ of (await open()).stream);
+    for await (const _ of await (await open()).read());
     return undefined
   } catch (thrown) {
     return messageFrom(thrown)

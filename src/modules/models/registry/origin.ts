@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { AppError } from '../../../contract/errors.ts'
 import type { ModelVersion } from '../../../contract/model-record.ts'
 import type { Db } from '../../../infra/sql/index.ts'
@@ -23,7 +24,11 @@ export async function traceSource(
   given: { readonly source: string; readonly runId?: string; readonly loggedModel?: string },
 ): Promise<Traced> {
   const { source } = given
-  if (climbs(source)) throw new AppError('invalid', `Invalid model version source: '${source}'. It must not climb out of its folder.`)
+  if (climbs(source))
+    throw new AppError(
+      'invalid',
+      `Invalid model version source: '${source}'. If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references present. Please provide an absolute path.`,
+    )
   if (source.startsWith('models:/') && !/^models:\/m-[^/]*(?:\/|$)/.test(source)) {
     const copied = await versionFromUri(sql, project, source)
     const { model, version, storage, loggedModel } = copied
@@ -37,6 +42,7 @@ export async function traceSource(
         'not_found',
         `Unable to fetch model from model URI source artifact location '${source}': there is no ${loggedModel}`,
       )
+    if (isLocal(source)) checkInside(source, origin.artifactUri)
     const storage = source.startsWith('models:/') ? origin.artifactUri : source
     return { source, storage, loggedModel, origin, copied: undefined, inspection: await places.inspect(project, storage) }
   }
@@ -44,6 +50,7 @@ export async function traceSource(
   const runId = inRun?.[1] ?? given.runId
   const origin = runId === undefined ? undefined : await places.run(project, runId)
   if (inRun && !origin) throw new AppError('not_found', `Run with id=${runId} not found, so ${source} leads nowhere`)
+  if (isLocal(source)) checkInside(source, origin?.artifactUri)
   const storage = inRun && origin ? [origin.artifactUri, inRun[2]].filter(Boolean).join('/') : source
   return { source, storage, loggedModel: null, origin, copied: undefined, inspection: await places.inspect(project, storage) }
 }
@@ -76,6 +83,22 @@ export async function resolveRevision(sql: Db, project: string, model: string, r
     model,
     revision,
   })
+}
+
+/** A path of this or that machine, with or without its scheme. */
+function isLocal(uri: string): boolean {
+  return uri.startsWith('file:') || !/^[a-z][a-z0-9+.-]*:/i.test(uri)
+}
+
+/** A path on a disk is taken only as what a run put there: else any file of a machine could be named a model. */
+function checkInside(source: string, folder: string | undefined): void {
+  const pathOf = (uri: string) => path.posix.normalize(uri.replace(/^file:(\/\/[^/]*)?/, ''))
+  const inside = folder !== undefined && isLocal(folder) && `${pathOf(source)}/`.startsWith(`${pathOf(folder)}/`)
+  if (inside) return
+  throw new AppError(
+    'invalid',
+    `Invalid model version source: '${source}'. To use a local path as a model version source, the run_id request parameter has to be specified and the local path has to be contained within the artifact directory of the run specified by the run_id.`,
+  )
 }
 
 /** Whether a URI, decoded as often as it can be, has a part that leads upwards, or a NUL. */

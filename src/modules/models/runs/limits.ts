@@ -125,14 +125,14 @@ export function checkArtifactLocation(location: string): void {
     )
   checkStorable('artifact_location', location)
   if (location.startsWith('runs:')) throw invalid(`Artifact location cannot be a runs:/ URI. Given: '${location}'`)
-  if (/[?#]/.test(location) || isClimbing(location))
-    throw invalid(`Invalid artifact location '${location}': '..', '?' and '#' may not stand in it`)
+  if (location.includes('#')) throw invalid(`'artifact_location' URL can't include fragments or params.`)
+  if (isClimbing(location)) throw invalid(`Invalid artifact location '${location}': '..' may not stand in it`)
 }
 
 function isClimbing(location: string): boolean {
   let text = location
   for (let round = 0; round < 5; round++) {
-    if (/(^|[\\/])\.\.([\\/]|$)/.test(text)) return true
+    if (/(^|[\\/?=&])\.\.([\\/?=&]|$)/.test(text)) return true
     const decoded = decoded1(text)
     if (decoded === text) return false
     text = decoded
