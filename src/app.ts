@@ -19,6 +19,7 @@ import { createAccess, keysTable, projectsTable } from './modules/govern/access/
 import { createDocuments, documentsTable, documentVersionsTable } from './modules/govern/documents/index.ts'
 import { createFileAnchor, createLedger, createLedgerStore } from './modules/govern/ledger/index.ts'
 import { createArtifacts, createCollector, createUploads } from './modules/models/artifacts/index.ts'
+import { createEvaluations, datasetsTable, scorersTable } from './modules/models/evaluations/index.ts'
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
 import { createRuns, createTrackingVerbs } from './modules/models/runs/index.ts'
 import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.ts'
@@ -31,6 +32,7 @@ import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { createTraces } from './modules/watch/traces/index.ts'
+import { huggingfaceRoutes } from './protocols/huggingface/huggingface.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { otlpRoutes } from './protocols/otlp/otlp.ts'
@@ -57,6 +59,8 @@ const audited = [
   loopRunsTable,
   incidentsTable,
   webhooksTable,
+  datasetsTable,
+  scorersTable,
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -127,6 +131,7 @@ function buildModules(infra: Infra) {
   const tracking = createTrackingVerbs({ sql, runs })
   const registry = createRegistry({ ...core, blobs, runtimes, documents, places: versionOrigins({ runs, artifacts }) })
   const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
+  const evaluations = createEvaluations({ ...core, experiments: runs })
   const telemetry = createTelemetry({ columns, spool, clock, log })
   const traces = createTraces({ sql, clock, ids, experiments: runs })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
@@ -164,6 +169,7 @@ function buildModules(infra: Infra) {
     tracking,
     registry,
     webhooks,
+    evaluations,
     artifacts,
     uploads,
     collector,
@@ -199,6 +205,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.documents, modules.documents, options),
     ...bind(operations.registry, modules.registry, options),
     ...bind(operations.webhooks, modules.webhooks, options),
+    ...bind(operations.evaluations, modules.evaluations, options),
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.experiments, modules.tracking.experiments, options),
     ...bind(operations.runs, modules.tracking.runs, options),
@@ -220,6 +227,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
     ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
+    ...huggingfaceRoutes({ ...modules, blobs: infra.blobs, bodyLimitBytes: config.bodyLimitBytes }),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]

@@ -25,6 +25,7 @@ const groups = {
   artifacts: 'Files of runs and models, in folders',
   deployments: 'What is served, and single predictions',
   traces: 'What requests did, step by step, and what is said of them',
+  evaluations: 'Data sets that applications are evaluated on, and scorers',
   telemetry: 'Traffic, latency and the newest predictions',
   labels: 'What turned out to be true, and the quality it shows',
   drift: 'Monitors, detections and reference profiles',

@@ -6,6 +6,7 @@ import { deployments } from './deployments.ts'
 import { documents } from './documents.ts'
 import { drift } from './drift.ts'
 import type { Contract } from './endpoint.ts'
+import { evaluations } from './evaluations.ts'
 import { experiments } from './experiments.ts'
 import { gates } from './gates.ts'
 import { incidents } from './incidents.ts'
@@ -29,6 +30,7 @@ export const operations = {
   registry,
   experiments,
   runs,
+  evaluations,
   artifacts,
   webhooks,
   deployments,

@@ -11,7 +11,7 @@ type Reviver = (key: string, value: unknown, context: { source?: string }) => un
 const parse = JSON.parse as (text: string, reviver: Reviver) => unknown
 
 /** A JSON text as an `AnyValue` of OpenTelemetry in protocol-buffer JSON; whole numbers and others stay apart. */
-export function anyValueFrom(text: string): object {
+function anyValueFrom(text: string): object {
   if (/^-?(?:NaN|Infinity)$/.test(text)) return { double_value: text }
   try {
     return valueFrom(parse(text, (_key, value, { source }) => (typeof value === 'number' ? new Written(source!) : value)))

@@ -2,12 +2,14 @@ import { AppError } from '../../contract/errors.ts'
 import type { Clock } from '../../infra/clock.ts'
 import type { Route } from '../../infra/http/route.ts'
 import type { Artifacts, Uploads } from '../../modules/models/artifacts/index.ts'
+import type { Evaluations } from '../../modules/models/evaluations/index.ts'
 import type { Registry } from '../../modules/models/registry/index.ts'
 import type { Runs } from '../../modules/models/runs/index.ts'
 import type { Webhooks } from '../../modules/models/webhooks/index.ts'
 import type { Traces } from '../../modules/watch/traces/index.ts'
 import { artifactRoutes } from './artifact-bytes.ts'
 import { type ArtifactRoots, artifactRpcs } from './artifacts.ts'
+import { evaluationRpcs } from './evaluation-datasets.ts'
 import { fail, noSuchEndpoint } from './failures.ts'
 import { registryRpcs } from './registry.ts'
 import { versionNumber } from './registry-rules.ts'
@@ -36,6 +38,7 @@ type Deps = {
   readonly uploads: Uploads
   readonly webhooks: Webhooks
   readonly traces: Traces
+  readonly evaluations: Evaluations
   readonly clock: Clock
   readonly bodyLimitBytes: number
   readonly uploadLimitBytes: number
@@ -47,7 +50,15 @@ type Deps = {
  */
 export function mlflowRoutes(deps: Deps): Route[] {
   const files = { ...deps, roots: rootsOf(deps) }
-  const rpcs = [serverInfo, ...trackingRpcs(deps), ...registryRpcs(deps), ...traceRpcs(deps), ...webhookRpcs(deps), ...artifactRpcs(files)]
+  const rpcs = [
+    serverInfo,
+    ...trackingRpcs(deps),
+    ...registryRpcs(deps),
+    ...webhookRpcs(deps),
+    ...artifactRpcs(files),
+    ...traceRpcs(deps),
+    ...evaluationRpcs(deps),
+  ]
   return [
     ...artifactRoutes(files),
     ...traceFileRoutes(deps),

@@ -1,6 +1,5 @@
 export type { NewAssessment } from './assessments.ts'
-export type { Experiments } from './experiments.ts'
 export type { NewTrace } from './ingest.ts'
 export type { MetricQuery } from './metrics.ts'
 export type { NewSpan } from './span-facts.ts'
-export { createTraces, type FoundTrace, type Traces } from './traces.ts'
+export { createTraces, type Traces } from './traces.ts'

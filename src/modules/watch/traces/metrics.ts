@@ -6,8 +6,8 @@ import { listed } from '../../../lib/search-filter/grammar.ts'
 import { metadataKeys, tagKeys } from './keys.ts'
 import { type MetricCondition, metricConditionFrom } from './metric-filter.ts'
 
-export type View = 'TRACES' | 'SPANS' | 'ASSESSMENTS'
-export type Aggregation =
+type View = 'TRACES' | 'SPANS' | 'ASSESSMENTS'
+type Aggregation =
   | { readonly kind: 'COUNT' | 'SUM' | 'AVG' | 'MIN' | 'MAX' }
   | { readonly kind: 'PERCENTILE' /** From 0 to 100. */; readonly percent: number }
 

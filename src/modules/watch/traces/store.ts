@@ -68,7 +68,7 @@ const MOST_IDS_A_STATEMENT = 500
 /** Rows written by one statement; each of the widest has 16 values. */
 const MOST_ROWS_A_STATEMENT = 500
 
-export function chunked<T>(items: readonly T[], size: number): T[][] {
+function chunked<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
 }
 
