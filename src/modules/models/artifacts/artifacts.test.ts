@@ -266,6 +266,27 @@ eachSql((name, open) => {
       expect(await collect()).toMatchObject({ unused: 0, removed: 0 })
     })
 
+    test('keeps what a frozen folder holds as long as something names the tree, and not longer', async () => {
+      for (const at of ['frozen/a', 'frozen/b/c']) await put(at)
+      const tree = await artifacts.freeze('p', 'frozen')
+      const other = await put('frozen/b/c', 'another content')
+      expect(await artifacts.freeze('p', 'frozen')).not.toBe(tree)
+      await artifacts.remove('p', 'frozen')
+      const frozen = await artifacts.filesOfTree('p', tree)
+      expect(frozen.map((file) => file.path)).toEqual(['a', 'b/c'])
+      expect([await artifacts.filesOfTree('two', tree), await artifacts.filesOfTree('p', 'ab'.repeat(32))]).toEqual([[], []])
+      await raw`insert into documents_of_test values ('tree', 1, ${JSON.stringify({ artifact: tree })})`.execute(sql.db)
+      clock.advance(2 * DAY)
+      await collect()
+      const left = await Promise.all([...frozen.map((file) => file.digest), other.digest].map(isThere))
+      expect(left).toEqual([true, true, false])
+      await raw`delete from documents_of_test where a = 'tree'`.execute(sql.db)
+      await collect()
+      expect(await artifacts.filesOfTree('p', tree)).toEqual([])
+      expect(await isThere(frozen[0]!.digest)).toBe(false)
+      await expect(artifacts.freeze('p', 'frozen')).rejects.toMatchObject({ code: 'not_found' })
+    })
+
     test('is for the default project only', async () => {
       const collector = createCollector({ sql, blobs, clock, log: silentLog, tables: [] })
       await expect(collector.collectGarbage({ graceHours: 24, dryRun: true }, callerIn('p'))).rejects.toMatchObject({ code: 'forbidden' })
