@@ -21,7 +21,7 @@ import { createFileAnchor, createLedger, createLedgerStore } from './modules/gov
 import { createArtifacts, createCollector, createUploads } from './modules/models/artifacts/index.ts'
 import { createEvaluations, datasetsTable, scorersTable } from './modules/models/evaluations/index.ts'
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
-import { createRuns } from './modules/models/runs/index.ts'
+import { createRuns, createTrackingVerbs } from './modules/models/runs/index.ts'
 import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
@@ -32,6 +32,7 @@ import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { createTraces } from './modules/watch/traces/index.ts'
+import { huggingfaceRoutes } from './protocols/huggingface/huggingface.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { otlpRoutes } from './protocols/otlp/otlp.ts'
@@ -127,6 +128,7 @@ function buildModules(infra: Infra) {
   const uploads = createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBytes: config.uploadLimitBytes })
   const collector = createCollector({ sql, blobs, clock, log, tables: audited })
   const runs = createRuns({ sql, clock, log, random: infra.random })
+  const tracking = createTrackingVerbs({ sql, runs })
   const registry = createRegistry({ ...core, blobs, runtimes, documents, places: versionOrigins({ runs, artifacts }) })
   const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
   const evaluations = createEvaluations({ ...core, experiments: runs })
@@ -164,6 +166,7 @@ function buildModules(infra: Infra) {
     documents,
     runtimes,
     runs,
+    tracking,
     registry,
     webhooks,
     evaluations,
@@ -204,6 +207,8 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.webhooks, modules.webhooks, options),
     ...bind(operations.evaluations, modules.evaluations, options),
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
+    ...bind(operations.experiments, modules.tracking.experiments, options),
+    ...bind(operations.runs, modules.tracking.runs, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.traces, modules.traces, options),
@@ -222,6 +227,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
     ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
+    ...huggingfaceRoutes({ ...modules, blobs: infra.blobs, bodyLimitBytes: config.bodyLimitBytes }),
     ...prometheusRoutes({ telemetry, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]

@@ -16,20 +16,27 @@ CREATE TABLE runs (
 );
 CREATE UNIQUE INDEX runs_id ON runs (project, id);
 CREATE INDEX runs_started ON runs (project, experiment, lifecycle, started_at DESC, id, run);
+-- head is how a value begins: what is short enough to be in an index.
 CREATE TABLE run_params (
   project TEXT NOT NULL,
   run BIGINT NOT NULL,
   key TEXT NOT NULL,
   value TEXT NOT NULL,
+  experiment BIGINT NOT NULL,
+  head TEXT NOT NULL,
   PRIMARY KEY (project, run, key)
 );
+CREATE INDEX run_params_head ON run_params (project, experiment, key, head, run);
 CREATE TABLE run_tags (
   project TEXT NOT NULL,
   run BIGINT NOT NULL,
   key TEXT NOT NULL,
   value TEXT NOT NULL,
+  experiment BIGINT NOT NULL,
+  head TEXT NOT NULL,
   PRIMARY KEY (project, run, key)
 );
+CREATE INDEX run_tags_head ON run_tags (project, experiment, key, head, run);
 -- The key holds every column, in the order histories are read in: a batch that is sent again adds nothing.
 CREATE TABLE run_metrics (
   project TEXT NOT NULL,
@@ -52,4 +59,6 @@ CREATE TABLE run_latest_metrics (
   step BIGINT NOT NULL,
   PRIMARY KEY (project, run, key)
 );
-CREATE INDEX run_latest_metrics_value ON run_latest_metrics (project, experiment, key, is_nan, value, run);
+-- By run, not by value: a metric that moves stays where it is, and runs that go on together share pages. A search reads
+-- all values of a metric from the index alone.
+CREATE INDEX run_latest_metrics_key ON run_latest_metrics (project, experiment, key, run, is_nan, value);

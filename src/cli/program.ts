@@ -20,6 +20,8 @@ const groups = {
   access: 'Projects, API keys and sign-ins',
   documents: 'Documents by operation; see also apply, diff, get, delete and export',
   registry: 'Models, versions and aliases',
+  experiments: 'What runs belong to',
+  runs: 'Training runs: searched, compared, exported',
   artifacts: 'Files of runs and models, in folders',
   deployments: 'What is served, and single predictions',
   traces: 'What requests did, step by step, and what is said of them',

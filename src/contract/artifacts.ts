@@ -22,6 +22,63 @@ const Collected = z.object({
   abandonedUploads: z.int(),
 })
 
+const FolderFile = z.object({ path: z.string().describe('from the folder on'), digest: Digest, sizeBytes: z.int() })
+const SignatureField = z.object({
+  name: z.string().nullable(),
+  type: z.string().describe('MLflow’s name of the type, such as double, array or tensor'),
+  elementType: z.string().nullable(),
+  shape: z.array(z.int()).nullable().describe('-1 where any length is accepted'),
+  required: z.boolean(),
+})
+
+/** The inputs, outputs and parameters of a model, as its MLmodel file declares them. */
+export const ModelSignature = z.object({
+  inputs: z.array(SignatureField),
+  outputs: z.array(SignatureField),
+  parameters: z.array(z.object({ name: z.string(), type: z.string(), default: z.unknown(), shape: z.array(z.int()).nullable() })),
+})
+
+/** What kind of model a folder of artifacts holds, as its files claim. */
+export const ModelDescription = z.object({
+  format: z.enum([
+    'onnx',
+    'safetensors',
+    'gguf',
+    'lightgbm',
+    'xgboost',
+    'skops',
+    'keras',
+    'torch',
+    'pickle',
+    'mlflow',
+    'archive',
+    'unknown',
+  ]),
+  flavors: z.record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
+  signature: ModelSignature.nullable(),
+  inputExample: FolderFile.extend({ type: z.string() }).nullable(),
+  onnxFile: FolderFile.nullable(),
+  weights: z
+    .object({
+      tensors: z.int(),
+      parameters: z.int(),
+      types: z.record(z.string(), z.int()),
+      metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    })
+    .nullable(),
+  trees: z
+    .object({ version: z.string(), objective: z.string(), features: z.array(z.string()), classes: z.int(), trees: z.int() })
+    .nullable(),
+  unsafe: z.array(z.object({ path: z.string(), reason: z.string() })).describe('files that run code when they are loaded'),
+  problems: z.array(z.object({ path: z.string(), problem: z.string() })).describe('files that are not what they should be'),
+  runId: z.string().nullable(),
+  modelId: z.string().nullable(),
+  mlflowVersion: z.string().nullable(),
+  files: z.int(),
+  sizeBytes: z.int(),
+})
+export type ModelDescription = z.infer<typeof ModelDescription>
+
 export const artifacts = {
   listFiles: endpoint({
     method: 'GET',
@@ -72,6 +129,15 @@ export const artifacts = {
     scope: 'read',
     input: z.strictObject({ folder: ArtifactPath.default('') }),
     output: z.object({ files: z.int(), sizeBytes: z.int() }),
+  }),
+  describeModel: endpoint({
+    method: 'GET',
+    path: '/api/v1/artifacts/model',
+    summary: 'Say what kind of model a folder holds: flavors, signature, weights, and files that are unsafe to load',
+    scope: 'read',
+    input: z.strictObject({ folder: ArtifactPath }),
+    output: ModelDescription,
+    examples: ['setpoint artifacts describe-model --folder 1/models/m-0a1b/artifacts'],
   }),
   verifyFolder: endpoint({
     method: 'POST',

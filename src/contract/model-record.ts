@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ModelSignature } from './artifacts.ts'
 import { Digest, Instant, Labels, ModelName, Tags } from './scalars.ts'
 
 /** A name that points at one version. These four steer serving and rollouts; any other is the team’s own. */
@@ -43,16 +44,6 @@ export const Evaluation = z.object({
     .optional(),
 })
 
-/** One input or output of a model, from its MLflow signature. */
-export const Column = z.object({
-  name: z.string().nullable(),
-  type: z.string().describe('MLflow type, such as double, or the element type of a tensor'),
-  shape: z.array(z.int()).nullable().describe('of a tensor; -1 where any length is accepted'),
-  required: z.boolean(),
-})
-export const Signature = z.object({ inputs: z.array(Column), outputs: z.array(Column), params: z.array(Column) })
-export type Signature = z.infer<typeof Signature>
-
 export const ModelVersion = z.object({
   model: ModelName,
   version: z.int().positive(),
@@ -69,7 +60,7 @@ export const ModelVersion = z.object({
   description: z.string(),
   stage: Stage,
   flavors: z.array(z.string()),
-  signature: Signature.nullable(),
+  signature: ModelSignature.nullable(),
   unsafe: z.array(z.string()).describe('files that run code when they are loaded; never loaded in this process'),
   semanticVersion: z.string().nullable(),
   reference: Digest.nullable().describe('the frozen reference rows, as CSV: features, then label'),

@@ -7,6 +7,7 @@ import { documents } from './documents.ts'
 import { drift } from './drift.ts'
 import type { Contract } from './endpoint.ts'
 import { evaluations } from './evaluations.ts'
+import { experiments } from './experiments.ts'
 import { gates } from './gates.ts'
 import { incidents } from './incidents.ts'
 import { labels } from './labels.ts'
@@ -17,6 +18,7 @@ import { quarantine } from './quarantine.ts'
 import { registry } from './registry.ts'
 import { retraining } from './retraining.ts'
 import { rollouts } from './rollouts.ts'
+import { runs } from './runs.ts'
 import { telemetry } from './telemetry.ts'
 import { traces } from './traces.ts'
 import { webhooks } from './webhooks.ts'
@@ -26,6 +28,8 @@ export const operations = {
   access,
   documents,
   registry,
+  experiments,
+  runs,
   evaluations,
   artifacts,
   webhooks,

@@ -217,7 +217,7 @@ export const registry = {
     summary: 'List the times in which each version was champion',
     scope: 'read',
     input: oneModel.extend({ alias: Alias.default('champion') }),
-    output: z.array(z.object({ version: z.int(), from: Instant, until: Instant.nullable(), movedBy: z.string(), reason: z.string() })),
+    output: z.array(z.object({ version: z.int(), fromAt: Instant, untilAt: Instant.nullable(), movedBy: z.string(), reason: z.string() })),
     examples: ['setpoint registry when churn'],
   }),
   why: endpoint({
@@ -243,7 +243,7 @@ export const registry = {
     output: z.object({
       at: Instant,
       version: z.int().nullable(),
-      since: Instant.nullable(),
+      sinceAt: Instant.nullable(),
       movedBy: z.string().nullable(),
       reason: z.string().nullable(),
     }),
@@ -266,10 +266,11 @@ export const registry = {
   getCard: endpoint({
     method: 'GET',
     path: '/api/v1/models/:model/versions/:version/card',
-    summary: 'Write the model card of a version from its record, as Markdown and as facts',
+    summary: 'Write the model card of a version from its record',
     scope: 'read',
-    input: oneVersion,
-    output: z.object({ markdown: z.string(), facts: z.record(z.string(), z.unknown()) }),
-    examples: ['setpoint registry get-card churn 3'],
+    returns: 'bytes',
+    input: oneVersion.extend({ format: z.enum(['markdown', 'json']).default('markdown') }),
+    output: z.unknown(),
+    examples: ['setpoint registry get-card churn 3 > card.md', 'setpoint registry get-card churn 3 --format json'],
   }),
 }

@@ -1,3 +1,4 @@
+import { folderFromArtifactUri } from '../lib/artifact-uri.ts'
 import type { Artifacts } from '../modules/models/artifacts/index.ts'
 import type { Origin, Places } from '../modules/models/registry/index.ts'
 import type { Runs } from '../modules/models/runs/index.ts'
@@ -31,10 +32,8 @@ export function versionOrigins({ runs, artifacts }: { runs: Runs; artifacts: Art
       }
     },
     async inspect(project, uri) {
-      const folder = artifactFolder(uri)
-      if (folder === undefined || !(await artifacts.stat(project, folder))) return undefined
-      const { sizeBytes } = await artifacts.measureFolder({ folder }, { project } as never)
-      return { format: 'folder', flavors: [], signature: null, unsafe: [], sizeBytes, onnx: null }
+      const folder = folderFromArtifactUri(uri)
+      return folder !== undefined && (await artifacts.stat(project, folder)) ? await artifacts.inspect(project, folder) : undefined
     },
   }
 }
@@ -56,9 +55,4 @@ function originOf({ info, tags, datasets, metrics }: Run): Origin {
 
 function hasFiniteValue(entry: readonly (string | number)[]): boolean {
   return Number.isFinite(entry[1])
-}
-
-/** The folder among a project’s artifacts that a URI means; undefined for a place elsewhere. */
-export function artifactFolder(uri: string): string | undefined {
-  return /^mlflow-artifacts:\/+(.*)$/.exec(uri)?.[1]
 }

@@ -158,8 +158,8 @@ test('the auditor’s questions are answered from the ledger', async () => {
   await world.admin.call(registry.moveAlias, { model: 'audited', alias: 'champion', version: 2, reason: 'it was better' })
   expect(await world.admin.call(registry.liveOn, { model: 'audited', date: new Date(before).toISOString() })).toMatchObject({ version: 1 })
   expect(await world.admin.call(registry.when, { model: 'audited' })).toMatchObject([
-    { version: 1, until: before + 3_600_000 },
-    { version: 2, until: null, reason: 'it was better' },
+    { version: 1, untilAt: before + 3_600_000 },
+    { version: 2, untilAt: null, reason: 'it was better' },
   ])
   const why = await world.admin.call(registry.why, { model: 'audited', version: 2 })
   expect(why[0]).toMatchObject({ operation: 'registry.moveAlias', alias: 'champion', reason: 'it was better' })
@@ -168,8 +168,8 @@ test('the auditor’s questions are answered from the ledger', async () => {
     bump: 'patch',
     suggested: '1.0.1',
   })
-  const card = await world.admin.call(registry.getCard, { model: 'audited', version: 2 })
-  expect(card.markdown).toContain('# audited, version 2')
+  const card = await world.admin.download(registry.getCard, { model: 'audited', version: 2 })
+  expect(await card.text()).toContain('# audited, version 2')
 })
 
 test('a strict policy refuses what nobody can answer for, and ordered stages go one by one', async () => {

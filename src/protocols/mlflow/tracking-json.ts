@@ -2,7 +2,7 @@ import type { Dataset, DatasetInput, Experiment, LoggedModel, Metric, Pair, Run,
 import { type Field, string } from './fields.ts'
 
 /** A number as the protocol writes it: NaN and the infinities are texts. */
-export function numberJson(value: number): number | string {
+function numberJson(value: number): number | string {
   return Number.isFinite(value) ? value : String(value)
 }
 

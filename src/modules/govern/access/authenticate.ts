@@ -141,7 +141,12 @@ function callerFrom(known: Identity, credentials: Credentials, scope: Scope): Ca
 
 function tokenFrom({ authorization, cookie }: Credentials): string | undefined {
   if (authorization !== undefined) {
-    if (authorization.startsWith('Bearer ')) return authorization.slice(7).trim()
+    // Hugging Face's client for JavaScript sends only tokens that begin with `hf_`: a key may be given as `hf_sp_…`.
+    if (authorization.startsWith('Bearer '))
+      return authorization
+        .slice(7)
+        .trim()
+        .replace(/^hf_(?=sp_)/, '')
     if (authorization.startsWith('Basic '))
       return Buffer.from(authorization.slice(6), 'base64').toString('utf8').split(':').slice(1).join(':')
     return undefined

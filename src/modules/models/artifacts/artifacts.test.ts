@@ -11,6 +11,7 @@ import { createIds } from '../../../infra/ids.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { eachSql } from '../../../infra/sql/for-tests.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
+import { recordedFile } from '../../../lib/model-files/fixtures/recorded.ts'
 import { type Artifacts, createArtifacts, createCollector, createUploads, type Uploads } from './index.ts'
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'setpoint-artifacts-'))
@@ -127,6 +128,53 @@ eachSql((name, open) => {
       fs.writeFileSync(path.join(folder, name, digest.slice(0, 2), digest.slice(2)), 'to be DAMAGED')
       const checked = await artifacts.verifyFolder({ folder: 'checked' }, callerIn('p'))
       expect(checked).toMatchObject({ files: 2, damaged: [{ path: 'checked/bad', problem: expect.stringContaining('corrupt') }] })
+    })
+  })
+
+  describe('models', () => {
+    const store = async (at: string, bytes: Uint8Array) => {
+      const { digest, sizeBytes } = await blobs.put(once(bytes))
+      await artifacts.link('p', at, { digest, sizeBytes })
+    }
+    async function* once(bytes: Uint8Array) {
+      yield bytes
+    }
+
+    test('are described by what their folder holds, without loading any of it', async () => {
+      await put(
+        'm/1/MLmodel',
+        'flavors: {sklearn: {pickled_model: model.pkl}}\nrun_id: r1\nsignature: {inputs: \'[{"type":"double","name":"a"}]\'}',
+      )
+      await store('m/1/model.pkl', recordedFile('protocol-4.pkl'))
+      for (const name of ['model.safetensors', 'model.gguf', 'model.lgb', 'xgboost.ubj', 'xgboost.json'] as const)
+        await store(`m/1/weights/${name}`, recordedFile(name))
+      await store('m/1/weights/cut.safetensors', recordedFile('model.safetensors').subarray(0, 100))
+      await store('m/1/bomb.zip', Buffer.from('PK\x03\x04'))
+      expect(await artifacts.inspect('p', 'm/1')).toMatchObject({
+        format: 'safetensors',
+        flavors: { sklearn: { pickled_model: 'model.pkl' } },
+        signature: { inputs: [{ name: 'a', type: 'double' }] },
+        weights: { tensors: 5, parameters: 74 },
+        trees: { objective: 'binary' },
+        unsafe: [{ path: 'model.pkl' }],
+        problems: [{ path: 'weights/cut.safetensors' }],
+        runId: 'r1',
+        files: 9,
+      })
+      expect(await artifacts.inspect('p', 'm/1/weights/xgboost.ubj')).toMatchObject({ format: 'xgboost', files: 1, trees: { classes: 3 } })
+      await expect(artifacts.inspect('p', 'm/2')).rejects.toMatchObject({ code: 'not_found' })
+      await expect(artifacts.inspect('two', 'm/1')).rejects.toMatchObject({ code: 'not_found' })
+    })
+
+    test('whose header would fill memory are recognised and not read', async () => {
+      const claimed = Buffer.alloc(9 << 20)
+      claimed.writeBigUInt64LE(BigInt(claimed.length - 8))
+      await store('m/large.safetensors', claimed)
+      expect(await artifacts.inspect('p', 'm/large.safetensors')).toMatchObject({
+        format: 'safetensors',
+        weights: null,
+        problems: [{ problem: expect.stringContaining('too long') }],
+      })
     })
   })
 

@@ -1,4 +1,4 @@
-import type { ArtifactEntry, artifacts } from '../../../contract/artifacts.ts'
+import type { ArtifactEntry, artifacts, ModelDescription } from '../../../contract/artifacts.ts'
 import type { Verbs } from '../../../contract/endpoint.ts'
 import { AppError, messageFrom } from '../../../contract/errors.ts'
 import type { Blobs, ByteRange } from '../../../infra/blobs/blobs.ts'
@@ -6,6 +6,7 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import { folderOf, nameOf, readArtifactPath } from '../../../lib/artifact-path.ts'
 import { mediaTypeOf } from '../../../lib/media-type.ts'
+import { inspectModel } from './inspect.ts'
 import { createStore, type Entry, type Store } from './store.ts'
 
 /** A file of the tree: its path from the root of the project, the SHA-256 of its content, its size. */
@@ -13,7 +14,8 @@ export type ArtifactFile = { readonly path: string; readonly digest: string; rea
 /** `read` gives the content, whole and verified, or the part in `range` as it lies there. */
 type OpenFile = ArtifactFile & { read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> }
 
-export type Artifacts = Omit<Verbs<typeof artifacts>, 'collectGarbage'> & {
+type Contract = Omit<Verbs<typeof artifacts>, 'collectGarbage'>
+export type Artifacts = Contract & {
   /**
    * Stores a stream under a path, replacing a file that is there; it survives power loss when the promise resolves, and
    * nothing of it is there before. Throws `invalid` for a path that climbs, `conflict` where a file and a folder meet,
@@ -37,6 +39,8 @@ export type Artifacts = Omit<Verbs<typeof artifacts>, 'collectGarbage'> & {
    * between. Throws `not_found` naming the first that is not stored.
    */
   hold(digests: readonly string[]): Promise<void>
+  /** What kind of model a folder, or a single file, holds. Throws `not_found` when there is no file. */
+  inspect(project: string, folder: string): Promise<ModelDescription>
 }
 
 type Deps = { readonly sql: Sql; readonly blobs: Blobs; readonly clock: Clock; readonly uploadLimitBytes: number }
@@ -78,7 +82,7 @@ export function createArtifacts(deps: Deps): Artifacts {
     return found && entryFrom(found)
   }
 
-  const artifacts: Omit<Artifacts, 'listFiles' | 'uploadFile' | 'downloadFile' | 'removeFiles' | 'measureFolder' | 'verifyFolder'> = {
+  const files: Omit<Artifacts, keyof Contract> = {
     link,
     walk,
     stat,
@@ -107,12 +111,13 @@ export function createArtifacts(deps: Deps): Artifacts {
       for (const digest of digests)
         if (!(await blobs.has(digest))) throw new AppError('not_found', `no content with digest ${digest} is stored; upload it first`)
     },
+    inspect: (project, folder) => inspectModel({ blobs, artifacts: files }, project, folder),
   }
-  return { ...artifacts, ...verbsOf(deps, store, artifacts) }
+  return { ...files, ...verbsOf(deps, store, files) }
 }
 
 /** The verbs of the contract, from the functions other modules use. */
-function verbsOf({ sql }: Deps, store: Store, files: Pick<Artifacts, 'put' | 'open' | 'stat' | 'walk' | 'remove'>) {
+function verbsOf({ sql }: Deps, store: Store, files: Omit<Artifacts, keyof Contract>): Contract {
   return {
     async listFiles({ folder, after, limit }, caller) {
       return (await store.page(sql, caller.project, pathFrom(folder), after, limit)).map(entryFrom)
@@ -149,7 +154,8 @@ function verbsOf({ sql }: Deps, store: Store, files: Pick<Artifacts, 'put' | 'op
       }
       return checked
     },
-  } satisfies Partial<Artifacts>
+    describeModel: ({ folder }, caller) => files.inspect(caller.project, folder),
+  }
 }
 
 /** Reads a file to its end; what is wrong with it, if anything is. */

@@ -1,3 +1,3 @@
-export { type ArtifactFile, type Artifacts, createArtifacts } from './artifacts.ts'
+export { type Artifacts, createArtifacts } from './artifacts.ts'
 export { createCollector } from './collect.ts'
 export { createUploads, type Uploads } from './uploads.ts'

@@ -46,7 +46,7 @@ export function createAudit({ sql, ledger }: { sql: Sql; ledger: Ledger }): Pick
       await needModel(sql, caller.project, model)
       const moves = await movesOf(caller.project, model, alias)
       return moves.flatMap(({ at, actor, reason, version }, i) =>
-        version === null ? [] : [{ version, from: at, until: moves[i + 1]?.at ?? null, movedBy: actor, reason }],
+        version === null ? [] : [{ version, fromAt: at, untilAt: moves[i + 1]?.at ?? null, movedBy: actor, reason }],
       )
     },
     async why({ model, version, limit }, caller) {
@@ -57,8 +57,8 @@ export function createAudit({ sql, ledger }: { sql: Sql; ledger: Ledger }): Pick
       const isDay = /^\d{4}-\d{2}-\d{2}$/.test(date)
       const at = Date.parse(date) + (isDay ? DAY_MS - 1 : 0)
       const last = (await movesOf(caller.project, model, 'champion')).findLast((move) => move.at <= at)
-      const { version = null, at: since = null, actor: movedBy = null, reason = null } = last ?? {}
-      return { at, version, since, movedBy, reason }
+      const { version = null, at: sinceAt = null, actor: movedBy = null, reason = null } = last ?? {}
+      return { at, version, sinceAt, movedBy, reason }
     },
   }
 }

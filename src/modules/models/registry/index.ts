@@ -1,4 +1,4 @@
 export { aliasesTable } from './alias-store.ts'
-export type { Inspection, Origin, Places } from './places.ts'
+export type { Origin, Places } from './places.ts'
 export { createRegistry, type Registry } from './registry.ts'
 export { modelsTable, versionsTable } from './store.ts'

@@ -1,16 +1,4 @@
-import type { Signature } from '../../../contract/model-record.ts'
-
-/** What a folder of artifacts turned out to hold. */
-export type Inspection = {
-  readonly format: string
-  readonly flavors: readonly string[]
-  readonly signature: Signature | null
-  /** Files that run code when they are loaded. */
-  readonly unsafe: readonly string[]
-  readonly sizeBytes: number
-  /** The one ONNX file of the folder. */
-  readonly onnx: { readonly digest: string; readonly sizeBytes: number } | null
-}
+import type { ModelDescription } from '../../../contract/artifacts.ts'
 
 /** A run that made a version: where its artifacts lie, and what it says of its making. */
 export type Origin = {
@@ -27,5 +15,5 @@ export type Places = {
   run(project: string, runId: string): Promise<Origin | undefined>
   loggedModel(project: string, modelId: string): Promise<Origin | undefined>
   /** Undefined when the folder is not among the project’s artifacts. */
-  inspect(project: string, uri: string): Promise<Inspection | undefined>
+  inspect(project: string, uri: string): Promise<ModelDescription | undefined>
 }

@@ -1,4 +1,5 @@
 import { buffer } from 'node:stream/consumers'
+import type { ModelDescription } from '../../../contract/artifacts.ts'
 import type { Caller } from '../../../contract/endpoint.ts'
 import { AppError, messageFrom } from '../../../contract/errors.ts'
 import type { ModelVersion } from '../../../contract/model-record.ts'
@@ -13,7 +14,7 @@ import { findAlias } from './alias-store.ts'
 import type { Aliases } from './aliases.ts'
 import { factsFromOnnx } from './onnx-facts.ts'
 import { traceSource } from './origin.ts'
-import type { Inspection, Places } from './places.ts'
+import type { Places } from './places.ts'
 import { missingFrom, policyOf } from './policy.ts'
 import type { Registration, Registry } from './registry.ts'
 import * as store from './store.ts'
@@ -151,19 +152,20 @@ async function contentOfSource(deps: Deps, input: Registration, caller: Caller):
   const base = { ...nothing, source, storage, loggedModel, origin: known }
   if (!inspection) return { ...base, format: 'external', notes: ['its files lie elsewhere: they were not read'] }
   const { format, sizeBytes, flavors, signature, unsafe } = inspection
-  const found = { ...base, format, sizeBytes, flavors: [...flavors], signature, unsafe: [...unsafe] }
+  const files = { format, sizeBytes, flavors: Object.keys(flavors).filter((flavor) => flavor !== 'python_function') }
+  const found = { ...base, ...files, signature, unsafe: unsafe.map(({ path }) => path) }
   const runnable = await tryToRun(deps, inspection, input.features)
   return runnable.note !== undefined ? { ...found, notes: [runnable.note] } : { ...found, ...runnable, notes: [] }
 }
 
 /** An ONNX file in a folder becomes what serves, when it can be run here; else the reason is kept, and the version stands. */
-async function tryToRun(deps: Deps, { onnx, format, signature }: Inspection, features: readonly string[] | undefined) {
-  if (!onnx) return { note: `a ${format} folder without one ONNX file cannot be run in this process` }
+async function tryToRun(deps: Deps, { onnxFile, format, signature }: ModelDescription, features: readonly string[] | undefined) {
+  if (!onnxFile) return { note: `a model of format ${format} without one ONNX file cannot be run in this process` }
   const columns = signature?.inputs.map(({ name, shape }) => (shape === null ? name : null)) ?? []
   const named = columns.length > 0 && columns.every((name) => name !== null)
   try {
-    const { facts, names } = await openFile(deps, onnx.digest, features ?? (named ? columns : undefined))
-    return { digest: onnx.digest, facts, features: [...names] }
+    const { facts, names } = await openFile(deps, onnxFile.digest, features ?? (named ? columns : undefined))
+    return { digest: onnxFile.digest, facts, features: [...names] }
   } catch (error) {
     return { note: `its ONNX file cannot be run in this process: ${messageFrom(error)}` }
   }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { z } from 'zod'
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
@@ -131,8 +132,14 @@ export function createRegistry(deps: Deps): Registry {
     async suggestVersion({ model, version, since }, caller) {
       return await suggestVersion(sql, caller.project, model, version, since)
     },
-    async getCard({ model, version }, caller) {
-      return cardOf(await needModel(sql, caller.project, model), await needVersion(sql, caller.project, model, version))
+    async getCard({ model, version, format }, caller) {
+      const card = cardOf(await needModel(sql, caller.project, model), await needVersion(sql, caller.project, model, version))
+      const markdown = format === 'markdown'
+      return {
+        contentType: markdown ? 'text/markdown; charset=utf-8' : 'application/json',
+        filename: `${model}-${version}.${markdown ? 'md' : 'json'}`,
+        stream: Readable.from([Buffer.from(markdown ? card.markdown : JSON.stringify(card.facts, null, 2))]),
+      }
     },
   }
 }

@@ -2,8 +2,7 @@
 export type Pair = { readonly key: string; readonly value: string }
 export type Lifecycle = 'active' | 'deleted'
 export type ViewType = 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL'
-export const runStatuses = ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'] as const
-export type RunStatus = (typeof runStatuses)[number]
+export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED'
 
 /** Times are milliseconds since the epoch. */
 export type Experiment = {
@@ -66,8 +65,7 @@ export type Run = {
   readonly modelOutputs: readonly ModelOutput[]
 }
 
-export const modelStatuses = ['PENDING', 'READY', 'FAILED'] as const
-export type ModelStatus = (typeof modelStatuses)[number]
+export type ModelStatus = 'PENDING' | 'READY' | 'FAILED'
 
 export type ModelMetric = Metric & {
   readonly runId: string

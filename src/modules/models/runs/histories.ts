@@ -1,7 +1,7 @@
 import type { Sql } from '../../../infra/sql/index.ts'
 import type { DatasetInput, DatasetSummary, Metric, ModelOutput, Page } from './entities.ts'
 import type { RunLifecycle } from './lifecycle.ts'
-import { checkDatasetInputs, checkLength, checkRunId, experimentNumber, invalid } from './limits.ts'
+import { checkDatasetInputs, checkLength, checkRunId, checkWhole, experimentNumber, invalid } from './limits.ts'
 import { pageToken, placeFrom } from './page-token.ts'
 import { findRunRow, findRunRows } from './store.ts'
 import { insertDatasetInput, saveRunModel, summarizeDatasets } from './store-inputs.ts'
@@ -72,6 +72,7 @@ export function createHistories({ sql, lifecycle }: { sql: Sql; lifecycle: RunLi
     },
     async logOutputs(project: string, runId: string, models: readonly ModelOutput[]): Promise<void> {
       checkModels(models.map((model) => model.modelId))
+      for (const model of models) checkWhole('step', model.step)
       await sql.transaction(async (tx) => {
         const row = await lifecycle.needActiveRow(tx, project, runId)
         for (const model of models) await saveRunModel(tx, row, 'output', model)

@@ -10,3 +10,4 @@ export type {
   RunInfo,
 } from './entities.ts'
 export { createRuns, type Runs } from './runs.ts'
+export { createTrackingVerbs } from './verbs.ts'

@@ -3,7 +3,7 @@ import type { Db, Sql } from '../../../infra/sql/index.ts'
 import { MODEL_HISTORY_TAG, type Pair, RUN_NAME_TAG, type Run, type RunInfo, type RunStatus } from './entities.ts'
 import type { Experiments } from './experiments.ts'
 import type { InsertRows } from './insert-rows.ts'
-import { checkedTags, checkLength, invalid } from './limits.ts'
+import { checkedTags, checkLength, checkWhole, invalid } from './limits.ts'
 import { randomName } from './random-name.ts'
 import { needActive, noRun, noTag } from './refusals.ts'
 import * as store from './store.ts'
@@ -73,6 +73,7 @@ export function createRunLifecycle({ sql, clock, random, hexId, insertRows, expe
       const runName = name || tagged || randomName(random)
       checkLength('run_name', runName, 8_000)
       checkLength('user_id', userId, 256)
+      checkWhole('start_time', startedAt)
       await experiments.prepare(project)
       const id = hexId()
       return await sql.transaction(async (tx) => {
@@ -102,9 +103,10 @@ export function createRunLifecycle({ sql, clock, random, hexId, insertRows, expe
       })
     },
     async updateRun(project: string, id: string, { status, endedAt, name }: RunChange): Promise<RunInfo> {
+      if (name) checkLength('run_name', name, 8_000)
+      if (endedAt !== undefined) checkWhole('end_time', endedAt)
       return await sql.transaction(async (tx) => {
         const row = await needActiveRow(tx, project, id)
-        if (name) checkLength('run_name', name, 8_000)
         await store.updateRun(tx, row, {
           ...(status === undefined ? {} : { status }),
           ...(endedAt === undefined ? {} : { ended_at: endedAt }),

@@ -71,6 +71,11 @@ function normalPath(path: string): string {
   return (isRooted ? '/' : '') + parts.join('/') || '.'
 }
 
+/** Throws `invalid` for a number that is not whole, or so large that its neighbours are the same. */
+export function checkWhole(path: string, value: number): void {
+  if (!Number.isSafeInteger(value)) throw invalidValue(path, value, `It must be a whole number between -${MOST_WHOLE} and ${MOST_WHOLE}.`)
+}
+
 function checkMetric(metric: LoggedMetric, path: string): void {
   checkKey(metric.key, path === '' ? 'name' : `${path}.name`)
   checkLength('Metric name', metric.key, MOST_KEY_CHARACTERS)

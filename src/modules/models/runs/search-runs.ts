@@ -4,6 +4,7 @@ import type { Clause, Ordering } from '../../../lib/search-filter/grammar.ts'
 import type { Lifecycle } from './entities.ts'
 import { all, type Condition, comparison, type Dialect, descending, type Term } from './search-conditions.ts'
 import { runAttribute } from './search-grammars.ts'
+import { HEAD_CHARACTERS, headOf } from './store-measurements.ts'
 
 /** What is looked for; `experiments` are not empty. */
 export type RunQuestion = {
@@ -25,12 +26,9 @@ const columns: Readonly<Record<string, Term>> = {
   artifact_uri: sql`r.artifact_uri`,
 }
 
-/**
- * How many parts the answer to a question has. Ordered by a metric first it has three, each found by an index alone: runs
- * whose value is a number, runs where it is NaN, runs without it. Any other answer is one part.
- */
+/** How many parts the answer to a question has: ordered by a metric first, the runs that have it and those that have not. */
 export function partsOf({ orderings }: RunQuestion): number {
-  return orderings[0]?.entity === 'metric' ? 3 : 1
+  return orderings[0]?.entity === 'metric' ? 2 : 1
 }
 
 /** A stretch of one part of the answer: the numbers of the runs, in order. */
@@ -39,27 +37,28 @@ export async function searchRunNumbers(db: Db, question: RunQuestion, part: numb
   const [first, ...rest] = orderings
   const byMetric = first?.entity === 'metric' ? first : undefined
   const later = byMetric ? rest : orderings
-  const conditions: Condition[] = [oneOf(sql`r.lifecycle`, stages), ...clauses.map((clause) => conditionOf(clause, dialect))]
+  const walksMetric = byMetric !== undefined && part === 0
+  const run = walksMetric ? sql`f.run` : sql`r.run`
+  const conditions = [...clauses.map((clause) => conditionOf(clause, question, run, dialect)), oneOf(sql`r.lifecycle`, stages)]
   const terms: Term[] = later.flatMap((ordering, i) => termsOf(ordering, i))
   if (!orderings.some(({ entity, key }) => entity === 'attribute' && runAttribute(key) === 'start_time')) terms.push(sql`r.started_at desc`)
   terms.push(sql`r.id`)
 
   let from = sql`runs as r`
-  if (byMetric && part < 2) {
-    // A cross join, so that SQLite walks the index of values in order and stops when the page is full.
+  if (walksMetric) {
+    // A cross join, so that SQLite reads the values of the metric first, and the runs only of those that are left.
     from = sql`run_latest_metrics as f cross join runs as r`
     conditions.unshift(
       sql<SqlBool>`f.project = ${project}`,
       oneOf(sql`f.experiment`, experiments),
       sql<SqlBool>`f.key = ${byMetric.key}`,
-      sql<SqlBool>`f.is_nan = ${part}`,
       sql<SqlBool>`r.project = f.project`,
       sql<SqlBool>`r.run = f.run`,
     )
-    terms.unshift(descending(sql`f.value`, byMetric.ascending))
+    terms.unshift(sql`f.is_nan`, descending(sql`f.value`, byMetric.ascending))
   } else {
     conditions.unshift(sql<SqlBool>`r.project = ${project}`, oneOf(sql`r.experiment`, experiments))
-    if (byMetric) conditions.push(sql<SqlBool>`not ${existing('run_latest_metrics', byMetric.key)}`)
+    if (byMetric) conditions.push(sql<SqlBool>`${run} not in ${runsWith('run_latest_metrics', question, byMetric.key)}`)
   }
   const joins = later.map((ordering, i) => joinOf(ordering, i))
   const { rows } = await sql<{ run: number }>`
@@ -76,26 +75,35 @@ function oneOf(column: Term, values: readonly (string | number)[]): Condition {
 type PairTable = 'run_latest_metrics' | 'run_params' | 'run_tags'
 const tableOf: Readonly<Record<string, PairTable>> = { metric: 'run_latest_metrics', parameter: 'run_params', tag: 'run_tags' }
 
-function existing(table: PairTable, key: string, condition?: Condition): Condition {
+/** The runs that have something under a key: read once, from an index, however many runs are then asked about it. */
+function runsWith(table: PairTable, { project, experiments }: RunQuestion, key: string, condition?: Condition): Term {
   const also = condition ? sql` and ${condition}` : sql``
-  return sql<SqlBool>`exists (select 1 from ${sql.table(table)} as x where x.project = r.project and x.run = r.run and x.key = ${key}${also})`
+  return sql`(select x.run from ${sql.table(table)} as x where x.project = ${project} and ${oneOf(sql`x.experiment`, experiments)} and x.key = ${key}${also})`
 }
 
-function conditionOf(clause: Clause, dialect: Dialect): Condition {
+function conditionOf(clause: Clause, question: RunQuestion, run: Term, dialect: Dialect): Condition {
   const { entity, key, comparator } = clause
   if (entity === 'attribute') return comparison(columns[runAttribute(key)]!, clause, dialect)
   if (entity === 'dataset') return datasetCondition(clause, dialect)
   const table = tableOf[entity]!
-  if (comparator === 'IS NULL') return sql<SqlBool>`not ${existing(table, key)}`
-  if (comparator === 'IS NOT NULL') return existing(table, key)
+  if (comparator === 'IS NULL') return sql<SqlBool>`${run} not in ${runsWith(table, question, key)}`
+  if (comparator === 'IS NOT NULL') return sql<SqlBool>`${run} in ${runsWith(table, question, key)}`
+  return sql<SqlBool>`${run} in ${runsWith(table, question, key, entity === 'metric' ? metricCondition(clause, dialect) : pairCondition(clause, dialect))}`
+}
+
+/** NaN is kept as 0 with a mark: it differs from every number, and compares with none. */
+function metricCondition(clause: Clause, dialect: Dialect): Condition {
   const compared = comparison(sql`x.value`, clause, dialect)
-  if (entity !== 'metric') return existing(table, key, compared)
-  // NaN is kept as 0 with a mark: it differs from every number, and compares with none.
-  return existing(
-    table,
-    key,
-    comparator === '!=' ? sql<SqlBool>`(${compared} or x.is_nan = 1)` : sql<SqlBool>`${compared} and x.is_nan = 0`,
-  )
+  return clause.comparator === '!=' ? sql<SqlBool>`(${compared} or x.is_nan = 1)` : sql<SqlBool>`${compared} and x.is_nan = 0`
+}
+
+/** What is equal begins equally, which the index knows; the rest of a long value only the row. */
+function pairCondition(clause: Clause, dialect: Dialect): Condition {
+  const compared = comparison(sql`x.value`, clause, dialect)
+  const { comparator, value } = clause
+  if (comparator !== '=' || typeof value !== 'string') return compared
+  const begins = sql<SqlBool>`x.head = ${headOf(value)}`
+  return value.length < HEAD_CHARACTERS ? begins : sql<SqlBool>`${begins} and ${compared}`
 }
 
 function datasetCondition(clause: Clause, dialect: Dialect): Condition {

@@ -11,6 +11,10 @@ export function stored(value: number): { value: number; isNan: 0 | 1 } {
   return { value: Math.min(Math.max(value, -Number.MAX_VALUE), Number.MAX_VALUE), isNan: 0 }
 }
 
+/** A value that is shorter than this is its own head. */
+export const HEAD_CHARACTERS = 100
+export const headOf = (value: string) => value.slice(0, HEAD_CHARACTERS)
+
 type MetricRow = { key: string; at: number; step: number; value: number; is_nan: number }
 
 export function metricFrom({ key, at, step, value, is_nan }: MetricRow): Metric {
@@ -28,11 +32,12 @@ const latestTable: Insertion = {
   tail: `on conflict (project, run, key) do update set at = excluded.at, step = excluded.step, value = excluded.value, is_nan = excluded.is_nan
     where (excluded.step, excluded.at, excluded.value) > (run_latest_metrics.step, run_latest_metrics.at, run_latest_metrics.value)`,
 }
-const paramsTable: Insertion = { table: 'run_params', columns: ['project', 'run', 'key', 'value'], tail: 'on conflict do nothing' }
+const pairColumns = ['project', 'run', 'key', 'value', 'experiment', 'head']
+const paramsTable: Insertion = { table: 'run_params', columns: pairColumns, tail: 'on conflict do nothing' }
 const tagsTable: Insertion = {
   table: 'run_tags',
-  columns: ['project', 'run', 'key', 'value'],
-  tail: 'on conflict (project, run, key) do update set value = excluded.value',
+  columns: pairColumns,
+  tail: 'on conflict (project, run, key) do update set value = excluded.value, head = excluded.head',
 }
 
 export type RunOf<T> = { readonly row: Pick<RunRow, 'project' | 'run' | 'experiment'>; readonly entry: T }
@@ -77,7 +82,7 @@ function pairRows(pairs: readonly RunOf<Pair>[]): unknown[][] {
   const last = new Map(pairs.map((pair) => [`${pair.row.project}/${pair.row.run}/${pair.entry.key}`, pair]))
   return [...last.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { row, entry }]) => [row.project, row.run, entry.key, entry.value])
+    .map(([, { row, entry }]) => [row.project, row.run, entry.key, entry.value, row.experiment, headOf(entry.value)])
 }
 
 /** Answers whether there was such a tag. */
@@ -182,4 +187,25 @@ export async function sampleHistory(db: Db, project: string, run: number, { key,
   // The end takes the place of the last sample when there would be one too many.
   if (rows.length > points) rows.splice(points - 1, 1)
   return rows.map(metricFrom)
+}
+
+/** Every key that runs of these experiments have used, in order. */
+export async function keysIn(
+  db: Db,
+  table: 'run_params' | 'run_tags' | 'run_latest_metrics',
+  project: string,
+  experiments: readonly number[],
+): Promise<string[]> {
+  const keys = new Set<string>()
+  for (const part of inParts(experiments)) {
+    const rows = await tables(db)
+      .selectFrom(table)
+      .select('key')
+      .distinct()
+      .where('project', '=', project)
+      .where('experiment', 'in', part)
+      .execute()
+    for (const { key } of rows) keys.add(key)
+  }
+  return [...keys].sort()
 }

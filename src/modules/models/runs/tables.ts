@@ -24,7 +24,7 @@ export type RunRow = {
   deleted_at: number | null
   artifact_uri: string
 }
-type RunPair = { project: string; run: number; key: string; value: string }
+type RunPair = { project: string; run: number; key: string; value: string; experiment: number; head: string }
 type Measured = { key: string; at: number; step: number; value: number; is_nan: number }
 export type DatasetRow = {
   project: string
@@ -73,7 +73,7 @@ export type Tables = {
 export const tables = (db: Db) => db.db.withTables<Tables>()
 
 /** How many ids are named in one statement; each is a parameter, of which SQLite takes 32,766. */
-export const IDS_PER_STATEMENT = 500
+const IDS_PER_STATEMENT = 500
 
 /** `list` in parts of at most `size`. */
 export function inParts<T>(list: readonly T[], size = IDS_PER_STATEMENT): T[][] {
