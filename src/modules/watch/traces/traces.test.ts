@@ -3,8 +3,8 @@ import { createManualClock } from '../../../../test/manual-clock.ts'
 import type { TraceState } from '../../../contract/traces.ts'
 import { createIds } from '../../../infra/ids.ts'
 import { eachSql } from '../../../infra/sql/for-tests.ts'
-import type { NewTrace } from './ingest.ts'
 import type { NewSpan } from './span-facts.ts'
+import type { NewTrace } from './tell.ts'
 import { createTraces } from './traces.ts'
 
 const here = { project: 'p' }
