@@ -1,4 +1,5 @@
 export type { NewAssessment } from './assessments.ts'
+export { issuesTable } from './issue-store.ts'
 export type { MetricQuery } from './metrics.ts'
 export type { NewSpan } from './span-facts.ts'
 export type { NewTrace } from './tell.ts'
