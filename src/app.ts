@@ -31,7 +31,7 @@ import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
 import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
-import { createTraces } from './modules/watch/traces/index.ts'
+import { createTraces, issuesTable } from './modules/watch/traces/index.ts'
 import { huggingfaceRoutes } from './protocols/huggingface/huggingface.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
@@ -61,6 +61,7 @@ const audited = [
   webhooksTable,
   datasetsTable,
   scorersTable,
+  issuesTable,
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -133,7 +134,7 @@ function buildModules(infra: Infra) {
   const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
   const evaluations = createEvaluations({ ...core, experiments: runs })
   const telemetry = createTelemetry({ columns, spool, clock, log })
-  const traces = createTraces({ sql, clock, ids, experiments: runs })
+  const traces = createTraces({ ...core, experiments: runs })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
   const quarantine = createQuarantine(core)
