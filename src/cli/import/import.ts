@@ -18,7 +18,7 @@ export type Tally = {
 }
 export type Watcher = { moved(tally: Readonly<Tally>, now: string): void; readonly signal: AbortSignal }
 
-export const emptyTally = (): Tally => ({
+const emptyTally = (): Tally => ({
   experiments: 0,
   runs: 0,
   skipped: 0,
