@@ -59,6 +59,7 @@ export type Tables = {
   runs: RunRow
   run_params: RunPair
   run_tags: RunPair
+  run_metric_log: Measured & { project: string; run: number }
   run_metrics: Measured & { project: string; run: number }
   run_latest_metrics: Measured & { project: string; run: number; experiment: number }
   run_datasets: DatasetRow
