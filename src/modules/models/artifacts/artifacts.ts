@@ -13,8 +13,11 @@ import { filesOfTree, freezeTree } from './trees.ts'
 
 /** A file of the tree: its path from the root of the project, the SHA-256 of its content, its size. */
 export type ArtifactFile = { readonly path: string; readonly digest: string; readonly sizeBytes: number; readonly updatedAt: number }
-/** `read` gives the content, whole and verified, or the part in `range` as it lies there. */
-type OpenFile = ArtifactFile & { read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> }
+/** `read` gives the content, verified; `send` gives it, or a part of it, in pieces whose memory is used again: see `Blobs`. */
+type OpenFile = ArtifactFile & {
+  read(): Promise<AsyncIterable<Uint8Array>>
+  send(write: (piece: Uint8Array) => Promise<void>, range?: ByteRange): Promise<void>
+}
 
 type Contract = Omit<Verbs<typeof artifacts>, 'collectGarbage'>
 export type Artifacts = Contract & {
@@ -104,7 +107,11 @@ export function createArtifacts(deps: Deps): Artifacts {
       if (!found) throw new AppError('not_found', `No such artifact: '${path}'; "setpoint artifacts list-files" shows what there is`)
       if (found.digest === null) throw new AppError('invalid', `Artifact path refers to a directory, not a file: '${path}'`)
       const file = fileFrom(found)
-      return { ...file, read: async (range) => (await blobs.get(file.digest, range)).stream }
+      return {
+        ...file,
+        read: async () => (await blobs.get(file.digest)).stream,
+        send: (write, range) => blobs.send(file.digest, write, range),
+      }
     },
     async list(project, folder) {
       const listed: ArtifactEntry[] = []
@@ -176,7 +183,7 @@ function verbsOf({ sql }: Deps, store: Store, files: Omit<Artifacts, keyof Contr
 /** Reads a file to its end; what is wrong with it, if anything is. */
 async function problemOf(open: () => Promise<OpenFile>): Promise<string | undefined> {
   try {
-    for await (const _ of await (await open()).read());
+    await (await open()).send(async () => {})
     return undefined
   } catch (thrown) {
     return messageFrom(thrown)
