@@ -8,7 +8,11 @@ export function checkDigest(digest: string): void {
 }
 
 /** Passes a stream through and checks it against its digest. The last chunk is held back until everything is known to be right. */
-export async function* verified(stream: AsyncIterable<Uint8Array>, digest: string, sizeBytes: number): AsyncGenerator<Uint8Array> {
+export async function* verified(
+  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  digest: string,
+  sizeBytes: number,
+): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256')
   let seen = 0
   let held: Uint8Array | undefined

@@ -55,7 +55,7 @@ export async function createDiskBlobs(folder: string, clock: Clock = systemClock
       const { size } = await need(digest)
       const file = fileOf(digest)
       if (range === undefined) return { sizeBytes: size, stream: contentOf(file, digest, size) }
-      return { sizeBytes: size, stream: createReadStream(file, { start: range.first, end: range.last, highWaterMark: READ_BYTES }) }
+      return { sizeBytes: size, stream: readPart(file, range.first, range.last) }
     },
     async has(digest) {
       const found = await find(digest)
@@ -96,7 +96,12 @@ export async function createDiskBlobs(folder: string, clock: Clock = systemClock
 }
 
 const contentOf = (file: string, digest: string, sizeBytes: number) =>
-  verified(createReadStream(file, { highWaterMark: READ_BYTES }), digest, sizeBytes)
+  verified(sizeBytes === 0 ? [] : readPart(file, 0, sizeBytes - 1), digest, sizeBytes)
+
+/** Buffers are as large as what is read: memory that a small file asks for and does not need is collected at its cost. */
+function readPart(file: string, first: number, last: number): AsyncIterable<Uint8Array> {
+  return createReadStream(file, { start: first, end: last, highWaterMark: Math.min(READ_BYTES, last - first + 1) })
+}
 
 /** Checks a file against its digest, once as long as it does not change. */
 function createCheck(): (file: string, digest: string, found: Stats) => Promise<void> {

@@ -6,8 +6,10 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import { folderOf, nameOf, readArtifactPath } from '../../../lib/artifact-path.ts'
 import { mediaTypeOf } from '../../../lib/media-type.ts'
-import { inspectModel } from './inspect.ts'
+import type { FolderFile } from '../../../lib/model-files/describe-folder.ts'
+import { filesBelow, inspectModel } from './inspect.ts'
 import { createStore, type Entry, type Store } from './store.ts'
+import { filesOfTree, freezeTree } from './trees.ts'
 
 /** A file of the tree: its path from the root of the project, the SHA-256 of its content, its size. */
 export type ArtifactFile = { readonly path: string; readonly digest: string; readonly sizeBytes: number; readonly updatedAt: number }
@@ -41,6 +43,13 @@ export type Artifacts = Contract & {
   hold(digests: readonly string[]): Promise<void>
   /** What kind of model a folder, or a single file, holds. Throws `not_found` when there is no file. */
   inspect(project: string, folder: string): Promise<ModelDescription>
+  /**
+   * Keeps a folder, or a single file, as it is now, for whoever writes the id answered into a row of its own: the tree and
+   * its content stay as long as that row does. Throws `not_found` when there is no file, `too_large`.
+   */
+  freeze(project: string, folder: string): Promise<string>
+  /** The files of a frozen tree, by their paths from the folder on; none when there is no such tree. */
+  filesOfTree(project: string, tree: string): Promise<FolderFile[]>
 }
 
 type Deps = { readonly sql: Sql; readonly blobs: Blobs; readonly clock: Clock; readonly uploadLimitBytes: number }
@@ -112,6 +121,12 @@ export function createArtifacts(deps: Deps): Artifacts {
         if (!(await blobs.has(digest))) throw new AppError('not_found', `no content with digest ${digest} is stored; upload it first`)
     },
     inspect: (project, folder) => inspectModel({ blobs, artifacts: files }, project, folder),
+    async freeze(project, folder) {
+      const frozen = await filesBelow(files, project, folder)
+      await files.hold(frozen.map((file) => file.digest))
+      return await freezeTree(deps, project, frozen)
+    },
+    filesOfTree: (project, tree) => filesOfTree(sql, project, tree),
   }
   return { ...files, ...verbsOf(deps, store, files) }
 }
