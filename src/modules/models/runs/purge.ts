@@ -4,7 +4,15 @@ import { tables } from './tables.ts'
 /** A run or a logged model that was deleted, and where its artifacts lie. */
 export type Deleted = { readonly id: string; readonly artifactUri: string }
 
-const runTables = ['run_params', 'run_tags', 'run_metrics', 'run_latest_metrics', 'run_dataset_inputs', 'run_models'] as const
+const runTables = [
+  'run_params',
+  'run_tags',
+  'run_metric_log',
+  'run_metrics',
+  'run_latest_metrics',
+  'run_dataset_inputs',
+  'run_models',
+] as const
 const modelTables = ['logged_model_params', 'logged_model_tags', 'logged_model_metrics'] as const
 
 /** What was deleted is found again, and forgotten for good. */
