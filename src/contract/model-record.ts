@@ -66,6 +66,7 @@ export const ModelVersion = z.object({
   reference: Digest.nullable().describe('the frozen reference rows, as CSV: features, then label'),
   evaluation: Evaluation.nullable(),
   manifest: z.object({
+    artifact: Digest.optional().describe('the frozen list of the files of its folder, by their paths and digests'),
     commit: z.string().nullable(),
     dataSnapshot: z.string().nullable(),
     parent: z.int().nullable(),

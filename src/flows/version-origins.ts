@@ -33,9 +33,16 @@ export function versionOrigins({ runs, artifacts }: { runs: Runs; artifacts: Art
     },
     async inspect(project, uri) {
       const folder = folderFromArtifactUri(uri)
-      return folder !== undefined && (await artifacts.stat(project, folder)) ? await artifacts.inspect(project, folder) : undefined
+      // The root is no folder of one model: what lies in it belongs to every run of the project.
+      if (folder === undefined || folder === '' || !(await holdsFiles(artifacts, project, folder))) return undefined
+      return { ...(await artifacts.inspect(project, folder)), tree: await artifacts.freeze(project, folder) }
     },
   }
+}
+
+async function holdsFiles(artifacts: Artifacts, project: string, path: string): Promise<boolean> {
+  for await (const _ of artifacts.walk(project, path)) return true
+  return (await artifacts.stat(project, path))?.isFolder === false
 }
 
 const nothingKnown = { owner: null, commit: null, dataSnapshot: null, metrics: {} }

@@ -142,12 +142,15 @@ test.each([
   ])
 })
 
-test('a commit goes on meaning the same files, until its version is deleted', async () => {
+test('a version goes on having the files it was registered with, until it is deleted', async () => {
   await world.admin.call(artifacts.uploadFile, { path: 'hub/3/config.json', body: 'before' as never })
   await world.admin.call(registry.registerVersion, { model: 'moving', source: 'mlflow-artifacts:/hub/3' })
   const { sha } = await info('moving')
   await world.admin.call(artifacts.uploadFile, { path: 'hub/3/config.json', body: 'after' as never })
-  expect((await info('moving')).sha).not.toBe(sha)
+  await world.admin.call(artifacts.uploadFile, { path: 'hub/3/more.json', body: 'more' as never })
+  expect((await info('moving')).sha).toBe(sha)
+  await world.admin.call(artifacts.removeFiles, { path: 'hub/3' })
+  expect((await info('moving')).siblings).toEqual([{ rfilename: 'config.json' }])
   expect(await text(`/moving/resolve/${sha}/config.json`)).toBe('before')
   await world.admin.call(registry.deleteVersion, { model: 'moving', version: 1, reason: 'a test' })
   expect((await call(`/moving/resolve/${sha}/config.json`)).status).toBe(404)

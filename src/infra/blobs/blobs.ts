@@ -24,6 +24,12 @@ export type Blobs = {
    * before its end is given out. A part cannot be checked against the digest of the whole: it is given as it lies there.
    */
   get(digest: string, range?: ByteRange): Promise<{ readonly sizeBytes: number; readonly stream: AsyncIterable<Uint8Array> }>
+  /**
+   * Gives a blob, or a part of it, to `write` piece by piece, checked as `get` checks. A piece is good until the promise of
+   * its `write` settles: then its memory is used again, so that a large file costs no more than a small one. Ends when
+   * `write` throws.
+   */
+  send(digest: string, write: (piece: Uint8Array) => Promise<void>, range?: ByteRange): Promise<void>
   /** Whether the blob is there. Asking makes it young again, so that `deleteOlder` leaves it to whoever asked. */
   has(digest: string): Promise<boolean>
   /** A local file with the verified content, for what can only read files. Throws as `get` does. Not to be written to. */

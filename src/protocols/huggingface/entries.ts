@@ -8,7 +8,7 @@ type Entry =
   | { readonly type: 'directory'; readonly path: string; readonly size: 0; readonly oid: string }
 
 /** A file as the Hub lists it: kept as a large file, so that clients check it against its SHA-256. */
-export function fileEntry({ path, digest, sizeBytes }: HubFile): Entry {
+function fileEntry({ path, digest, sizeBytes }: HubFile): Entry {
   const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${digest}\nsize ${sizeBytes}\n`
   const oid = createHash('sha1').update(`blob ${pointer.length}\0${pointer}`).digest('hex')
   return { type: 'file', oid, size: sizeBytes, path, lfs: { oid: digest, size: sizeBytes, pointerSize: pointer.length } }

@@ -27,7 +27,7 @@ export type Snapshots = {
 
 type Deps = {
   readonly registry: Pick<Registry, 'modelOf' | 'resolveRevision' | 'version' | 'newestVersions'>
-  readonly artifacts: Pick<Artifacts, 'walk'>
+  readonly artifacts: Pick<Artifacts, 'walk' | 'filesOfTree'>
 }
 
 const MOST_FILES = 10_000
@@ -48,6 +48,12 @@ export function createSnapshots({ registry, artifacts }: Deps): Snapshots {
   }
 
   async function filesOf(project: string, version: ModelVersion): Promise<HubFile[]> {
+    const { artifact } = version.manifest
+    if (artifact !== undefined) {
+      const frozen = await artifacts.filesOfTree(project, artifact)
+      if (frozen.length > MOST_FILES) throw tooMany(version)
+      if (frozen.length > 0) return frozen
+    }
     const folder = version.storage === null ? undefined : folderFromArtifactUri(version.storage)
     const read = folder === undefined ? undefined : readArtifactPath(folder)
     if (read && 'path' in read) {
@@ -55,8 +61,7 @@ export function createSnapshots({ registry, artifacts }: Deps): Snapshots {
       const below = read.path === '' ? 0 : read.path.length + 1
       for await (const { path, digest, sizeBytes } of artifacts.walk(project, read.path)) {
         files.push({ path: path.slice(below), digest, sizeBytes })
-        if (files.length > MOST_FILES)
-          throw new AppError('too_large', `${version.model} version ${version.version} has more than ${MOST_FILES} files`)
+        if (files.length > MOST_FILES) throw tooMany(version)
       }
       if (files.length > 0) return files.sort((a, b) => (a.path < b.path ? -1 : 1))
     }
@@ -97,6 +102,10 @@ export function createSnapshots({ registry, artifacts }: Deps): Snapshots {
       return await Promise.all((await newestVersions(project, model)).slice(0, 50).map((version) => snapshotOf(project, version)))
     },
   }
+}
+
+function tooMany({ model, version }: ModelVersion): AppError {
+  return new AppError('too_large', `model ${model} version ${version} has more than ${MOST_FILES} files; download its folder instead`)
 }
 
 /** Runs a look-up; what it does not find is told in the Hub’s own code, by which clients tell the cases apart. */

@@ -6,13 +6,18 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import { folderOf, nameOf, readArtifactPath } from '../../../lib/artifact-path.ts'
 import { mediaTypeOf } from '../../../lib/media-type.ts'
-import { inspectModel } from './inspect.ts'
+import type { FolderFile } from '../../../lib/model-files/describe-folder.ts'
+import { filesBelow, inspectModel } from './inspect.ts'
 import { createStore, type Entry, type Store } from './store.ts'
+import { filesOfTree, freezeTree } from './trees.ts'
 
 /** A file of the tree: its path from the root of the project, the SHA-256 of its content, its size. */
 export type ArtifactFile = { readonly path: string; readonly digest: string; readonly sizeBytes: number; readonly updatedAt: number }
-/** `read` gives the content, whole and verified, or the part in `range` as it lies there. */
-type OpenFile = ArtifactFile & { read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> }
+/** `read` gives the content, verified; `send` gives it, or a part of it, in pieces whose memory is used again: see `Blobs`. */
+type OpenFile = ArtifactFile & {
+  read(): Promise<AsyncIterable<Uint8Array>>
+  send(write: (piece: Uint8Array) => Promise<void>, range?: ByteRange): Promise<void>
+}
 
 type Contract = Omit<Verbs<typeof artifacts>, 'collectGarbage'>
 export type Artifacts = Contract & {
@@ -41,6 +46,13 @@ export type Artifacts = Contract & {
   hold(digests: readonly string[]): Promise<void>
   /** What kind of model a folder, or a single file, holds. Throws `not_found` when there is no file. */
   inspect(project: string, folder: string): Promise<ModelDescription>
+  /**
+   * Keeps a folder, or a single file, as it is now, for whoever writes the id answered into a row of its own: the tree and
+   * its content stay as long as that row does. Throws `not_found` when there is no file, `too_large`.
+   */
+  freeze(project: string, folder: string): Promise<string>
+  /** The files of a frozen tree, by their paths from the folder on; none when there is no such tree. */
+  filesOfTree(project: string, tree: string): Promise<FolderFile[]>
 }
 
 type Deps = { readonly sql: Sql; readonly blobs: Blobs; readonly clock: Clock; readonly uploadLimitBytes: number }
@@ -95,7 +107,11 @@ export function createArtifacts(deps: Deps): Artifacts {
       if (!found) throw new AppError('not_found', `No such artifact: '${path}'; "setpoint artifacts list-files" shows what there is`)
       if (found.digest === null) throw new AppError('invalid', `Artifact path refers to a directory, not a file: '${path}'`)
       const file = fileFrom(found)
-      return { ...file, read: async (range) => (await blobs.get(file.digest, range)).stream }
+      return {
+        ...file,
+        read: async () => (await blobs.get(file.digest)).stream,
+        send: (write, range) => blobs.send(file.digest, write, range),
+      }
     },
     async list(project, folder) {
       const listed: ArtifactEntry[] = []
@@ -112,6 +128,12 @@ export function createArtifacts(deps: Deps): Artifacts {
         if (!(await blobs.has(digest))) throw new AppError('not_found', `no content with digest ${digest} is stored; upload it first`)
     },
     inspect: (project, folder) => inspectModel({ blobs, artifacts: files }, project, folder),
+    async freeze(project, folder) {
+      const frozen = await filesBelow(files, project, folder)
+      await files.hold(frozen.map((file) => file.digest))
+      return await freezeTree(deps, project, frozen)
+    },
+    filesOfTree: (project, tree) => filesOfTree(sql, project, tree),
   }
   return { ...files, ...verbsOf(deps, store, files) }
 }
@@ -161,7 +183,7 @@ function verbsOf({ sql }: Deps, store: Store, files: Omit<Artifacts, keyof Contr
 /** Reads a file to its end; what is wrong with it, if anything is. */
 async function problemOf(open: () => Promise<OpenFile>): Promise<string | undefined> {
   try {
-    for await (const _ of await (await open()).read());
+    await (await open()).send(async () => {})
     return undefined
   } catch (thrown) {
     return messageFrom(thrown)

@@ -7,6 +7,7 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import { createStore, type Store } from './store.ts'
+import { dropTrees } from './trees.ts'
 
 /** A table in which digests of stored content may stand, in any column, also inside JSON; `key` names its primary key. */
 type TableOfReferences = { readonly table: string; readonly key: readonly string[] }
@@ -39,7 +40,9 @@ export function createCollector(deps: Deps): Pick<Verbs<typeof artifacts>, 'coll
       const beforeMs = clock.now() - graceHours * 3_600_000
       const abandoned = await store.uploadsBefore(sql, beforeMs)
       if (!dryRun) for (const upload of abandoned) await sql.transaction((tx) => store.deleteUpload(tx, upload))
-      const { count, unused } = await findUnused(deps, store, beforeMs)
+      const named = await digestsIn(deps)
+      if (!dryRun) await dropTrees(sql, (tree) => named.has(tree), beforeMs)
+      const { count, unused } = await findUnused(deps, store, named, beforeMs)
       const removed = dryRun ? 0 : await removeUnused(deps, store, unused, beforeMs)
       const unusedBytes = unused.reduce((sum, blob) => sum + blob.sizeBytes, 0)
       log.info('artifacts.collected', { caller: caller.id, dryRun, graceHours, unused: unused.length, unusedBytes, removed })
@@ -48,8 +51,12 @@ export function createCollector(deps: Deps): Pick<Verbs<typeof artifacts>, 'coll
   }
 }
 
-async function findUnused(deps: Deps, store: Store, beforeMs: number): Promise<{ count: number; unused: Blob[] }> {
-  const named = await digestsIn(deps)
+async function findUnused(
+  deps: Deps,
+  store: Store,
+  named: ReadonlySet<string>,
+  beforeMs: number,
+): Promise<{ count: number; unused: Blob[] }> {
   const unused: Blob[] = []
   let count = 0
   let batch: Blob[] = []

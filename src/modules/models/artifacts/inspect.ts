@@ -39,8 +39,8 @@ export async function inspectModel(
   return { ...described, problems: [...described.problems, { path: '', problem }] }
 }
 
-/** The files with their paths from the folder on, by path. */
-async function filesBelow(artifacts: Pick<Artifacts, 'walk' | 'stat'>, project: string, given: string): Promise<FolderFile[]> {
+/** The files below a folder, or the one file, with their paths from the folder on, by path. Throws `not_found` when there is none. */
+export async function filesBelow(artifacts: Pick<Artifacts, 'walk' | 'stat'>, project: string, given: string): Promise<FolderFile[]> {
   const at = await artifacts.stat(project, given)
   if (at?.digest) return [from({ ...at, digest: at.digest }, folderOf(at.path))]
   const files: FolderFile[] = []

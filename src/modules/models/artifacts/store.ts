@@ -1,5 +1,6 @@
 import type { Db, Sql } from '../../../infra/sql/index.ts'
 import { folderOf } from '../../../lib/artifact-path.ts'
+import { digestsInTrees } from './trees.ts'
 
 type FileRow = { project: string; path: string; folder: string; digest: string | null; size_bytes: number; updated_at: number }
 type UploadRow = { id: string; project: string; path: string; secret_hash: string; created_at: number }
@@ -109,12 +110,13 @@ export function createStore({ dialect }: Sql) {
       return { files: Number(row.files), sizeBytes: Number(row.bytes) }
     },
 
-    /** Those of `digests` that a file or an upload of any project names. */
+    /** Those of `digests` that a file, a frozen tree or an upload of any project names. */
     async namedDigests(db: Db, digests: readonly string[]): Promise<Set<string>> {
       if (digests.length === 0) return new Set()
       const files = tables(db).selectFrom('artifacts').select('digest').distinct().where('digest', 'in', digests)
       const parts = tables(db).selectFrom('artifact_upload_parts').select('digest').distinct().where('digest', 'in', digests)
-      return new Set([...(await files.execute()), ...(await parts.execute())].map((row) => row.digest!))
+      const rows = [...(await files.execute()), ...(await parts.execute())]
+      return new Set([...rows.map((row) => row.digest!), ...(await digestsInTrees(db, digests))])
     },
 
     async insertUpload(db: Db, upload: Upload): Promise<void> {

@@ -55,9 +55,11 @@ export function createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBy
       const upload = await store.findUpload(sql, id)
       if (!upload || !timingSafeEqual(Buffer.from(hashOf(secret)), Buffer.from(upload.secret_hash)))
         throw new AppError('forbidden', 'there is no open upload with this id and secret')
-      const { digest, sizeBytes } = await blobs.put(stream, { maxBytes: uploadLimitBytes })
+      const others = bytesOf(await store.listParts(sql, upload), number)
+      const { digest, sizeBytes } = await blobs.put(stream, { maxBytes: Math.max(uploadLimitBytes - others, 0) })
       await sql.transaction(async (tx) => {
         if (!(await store.findUpload(tx, id))) throw ended(id)
+        if (bytesOf(await store.listParts(tx, upload), number) + sizeBytes > uploadLimitBytes) throw tooLarge(uploadLimitBytes)
         await store.savePart(tx, upload, { number, digest, size_bytes: sizeBytes })
       })
       return digest
@@ -66,9 +68,6 @@ export function createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBy
       const upload = await needUpload(store, sql, project, id)
       if (upload.path !== path) throw new AppError('invalid', `upload ${id} is for ${upload.path}, not for ${path}`)
       const parts = chosenParts(await store.listParts(sql, upload), sent)
-      const sizeBytes = parts.reduce((sum, part) => sum + part.size_bytes, 0)
-      if (sizeBytes > uploadLimitBytes)
-        throw new AppError('too_large', `the parts have ${sizeBytes} bytes together; the limit is ${uploadLimitBytes}`)
       const file = await artifacts.put(project, path, joined(blobs, parts))
       await sql.transaction((tx) => store.deleteUpload(tx, upload))
       return file
@@ -78,6 +77,15 @@ export function createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBy
       if (upload?.project === project) await sql.transaction((tx) => store.deleteUpload(tx, upload))
     },
   }
+}
+
+/** What the parts other than this one have together: a part sent again takes the place of the one before. */
+function bytesOf(parts: readonly Part[], except: number): number {
+  return parts.reduce((sum, part) => (part.number === except ? sum : sum + part.size_bytes), 0)
+}
+
+function tooLarge(limitBytes: number): AppError {
+  return new AppError('too_large', `the parts are larger together than the limit of ${limitBytes} bytes`, { limitBytes })
 }
 
 async function needUpload(store: Store, sql: Sql, project: string, id: string): Promise<Upload> {

@@ -1,11 +1,10 @@
 import path from 'node:path'
-import type { ModelDescription } from '../../../contract/artifacts.ts'
 import { AppError } from '../../../contract/errors.ts'
 import type { ModelVersion } from '../../../contract/model-record.ts'
 import type { Db } from '../../../infra/sql/index.ts'
 import { findAlias } from './alias-store.ts'
 import { needModel, needVersion } from './needed.ts'
-import type { Origin, Places } from './places.ts'
+import type { Inspection, Origin, Places } from './places.ts'
 import { pageVersions } from './store.ts'
 
 /** Where a source leads: another version, or a place with files. */
@@ -15,7 +14,7 @@ export type Traced = {
   readonly loggedModel: string | null
   readonly origin: Origin | undefined
   readonly copied: ModelVersion | undefined
-  readonly inspection: ModelDescription | undefined
+  readonly inspection: Inspection | undefined
 }
 
 /** Follows the source of a version to its end. Throws `invalid` or `not_found` with what does not lead anywhere. */

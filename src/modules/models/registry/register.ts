@@ -18,6 +18,7 @@ import type { Places } from './places.ts'
 import { missingFrom, policyOf } from './policy.ts'
 import type { Registration, Registry } from './registry.ts'
 import * as store from './store.ts'
+import { toldTags } from './told-tags.ts'
 
 type Deps = {
   sql: Sql
@@ -36,7 +37,11 @@ const READ_LIMIT_BYTES = 512 * 1024 * 1024
 type Content = Pick<
   ModelVersion,
   'format' | 'digest' | 'sizeBytes' | 'facts' | 'features' | 'source' | 'storage' | 'loggedModel' | 'flavors' | 'signature' | 'unsafe'
-> & { readonly origin: Pick<ModelVersion, 'runId' | 'owner' | 'manifest' | 'evaluation'> | undefined; readonly notes: readonly string[] }
+> & {
+  readonly origin: Pick<ModelVersion, 'runId' | 'owner' | 'manifest' | 'evaluation'> | undefined
+  readonly tree?: string
+  readonly notes: readonly string[]
+}
 
 /** The verb that takes a version into the registry: opened, tried where it can be run here, numbered, and its files never changed again. */
 export function createRegister(deps: Deps, { moveAliasIn }: Aliases): Registry['registerVersion'] {
@@ -61,7 +66,7 @@ export function createRegister(deps: Deps, { moveAliasIn }: Aliases): Registry['
         name: 'registry.version_registered',
         project: caller.project,
         subject: input.model,
-        data: { model: input.model, version: number, training: input.training ?? null },
+        data: { model: input.model, version: number, training: input.training ?? null, ...toldTags(input.tags) },
       })
       if (input.alias === 'champion' && (await findAlias(tx, caller.project, input.model, 'champion')))
         throw new AppError(
@@ -153,7 +158,7 @@ async function contentOfSource(deps: Deps, input: Registration, caller: Caller):
   if (!inspection) return { ...base, format: 'external', notes: ['its files lie elsewhere: they were not read'] }
   const { format, sizeBytes, flavors, signature, unsafe } = inspection
   const files = { format, sizeBytes, flavors: Object.keys(flavors).filter((flavor) => flavor !== 'python_function') }
-  const found = { ...base, ...files, signature, unsafe: unsafe.map(({ path }) => path) }
+  const found = { ...base, ...files, signature, unsafe: unsafe.map(({ path }) => path), tree: inspection.tree }
   const runnable = await tryToRun(deps, inspection, input.features)
   return runnable.note !== undefined ? { ...found, notes: [runnable.note] } : { ...found, ...runnable, notes: [] }
 }
@@ -172,8 +177,10 @@ async function tryToRun(deps: Deps, { onnxFile, format, signature }: ModelDescri
 }
 
 function versionFrom(input: Registration, content: Content, caller: Caller, nowMs: number): Omit<ModelVersion, 'version'> {
-  const { origin, notes, ...files } = content
+  const { origin, notes, tree, ...files } = content
+  const artifact = tree ?? origin?.manifest.artifact
   const manifest = {
+    ...(artifact !== undefined && { artifact }),
     commit: input.commit ?? origin?.manifest.commit ?? null,
     dataSnapshot: input.dataSnapshot ?? origin?.manifest.dataSnapshot ?? null,
     parent: input.parent ?? origin?.manifest.parent ?? null,

@@ -11,6 +11,7 @@ import { createRunLifecycle, runsFrom } from './lifecycle.ts'
 import { checkedBatch, checkMaxResults, experimentNumber, invalid } from './limits.ts'
 import { createLoggedModels } from './logged-models.ts'
 import { pageToken, placeFrom } from './page-token.ts'
+import { createPurge } from './purge.ts'
 import { clausesOf, orderingsOf } from './search-conditions.ts'
 import { checkRunOrdering, runGrammar } from './search-grammars.ts'
 import { partsOf, type RunQuestion, searchRunNumbers } from './search-runs.ts'
@@ -63,6 +64,7 @@ export function createRuns({ sql, clock, log, random, hexId = () => randomUUID()
   return {
     ...experimentVerbs,
     ...runVerbs,
+    ...createPurge({ sql }),
     ...createHistories({ sql, lifecycle, settling }),
     ...createLoggedModels({ sql, clock, random, hexId, experiments }),
     logBatch,
