@@ -43,8 +43,8 @@ export type ModelRow = {
   experiment: number
   name: string
   artifact_location: string
-  model_type: string | null
-  source_run: string | null
+  model_type: string
+  source_run: string
   status: ModelStatus
   lifecycle: Lifecycle
   created_at: number
