@@ -7,6 +7,11 @@ export type PutOptions = {
   /** Refuse content that is not this (hex SHA-256). */
   readonly expectedDigest?: string
   readonly maxBytes?: number
+  /**
+   * The pieces of the stream are the store's: their memory is freed once they are written, and nobody may look at them
+   * again. For what comes from the network, where the garbage collector would otherwise run for every 64 MB.
+   */
+  readonly frees?: boolean
 }
 export type Blob = { readonly digest: string; readonly sizeBytes: number }
 /** A part of a blob, both ends included; within the blob. */

@@ -30,7 +30,7 @@ export function artifactRoutes({ artifacts, uploads, roots, uploadLimitBytes }: 
   }
 
   async function take(exchange: Exchange): Promise<void> {
-    await artifacts.put(exchange.caller.project, safePath(exchange.params['*'] ?? ''), body(exchange))
+    await artifacts.put(exchange.caller.project, safePath(exchange.params['*'] ?? ''), body(exchange), { frees: true })
     sendJson(exchange.response, 200, {})
   }
 

@@ -24,9 +24,9 @@ export type Artifacts = Contract & {
   /**
    * Stores a stream under a path, replacing a file that is there; it survives power loss when the promise resolves, and
    * nothing of it is there before. Throws `invalid` for a path that climbs, `conflict` where a file and a folder meet,
-   * `too_large`, and what the stream throws.
+   * `too_large`, and what the stream throws. `frees` as for `Blobs`.
    */
-  put(project: string, path: string, stream: AsyncIterable<Uint8Array>): Promise<ArtifactFile>
+  put(project: string, path: string, stream: AsyncIterable<Uint8Array>, options?: { readonly frees?: boolean }): Promise<ArtifactFile>
   /** Puts content that is stored already under a path. Throws as `put` does, and `not_found` when no such content is stored. */
   link(project: string, path: string, content: { readonly digest: string; readonly sizeBytes: number }): Promise<ArtifactFile>
   /** Finds a file to read; throws `not_found`, or `invalid` when the path is a folder. */
@@ -98,9 +98,9 @@ export function createArtifacts(deps: Deps): Artifacts {
     link,
     walk,
     stat,
-    async put(project, path, stream) {
+    async put(project, path, stream, { frees = false } = {}) {
       await refuseMeeting(store, sql, project, filePathFrom(path))
-      return await link(project, path, await blobs.put(stream, { maxBytes: uploadLimitBytes }), true)
+      return await link(project, path, await blobs.put(stream, { maxBytes: uploadLimitBytes, frees }), true)
     },
     async open(project, path) {
       const found = await store.find(sql, project, pathFrom(path))
@@ -145,7 +145,7 @@ function verbsOf({ sql }: Deps, store: Store, files: Omit<Artifacts, keyof Contr
       return (await store.page(sql, caller.project, pathFrom(folder), after, limit)).map(entryFrom)
     },
     async uploadFile({ path, body }, caller) {
-      return { ...(await files.put(caller.project, path, body)), isFolder: false }
+      return { ...(await files.put(caller.project, path, body, { frees: true })), isFolder: false }
     },
     async downloadFile({ path }, caller) {
       const file = await files.open(caller.project, path)
