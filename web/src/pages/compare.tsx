@@ -72,7 +72,7 @@ function Content({ compared }: { compared: Comparison }) {
         <Section title="Metrics over the runs" wide>
           <div className="metric-grid">
             {drawn.map(([metric, of]) => (
-              <div key={metric} className="metric curve-of">
+              <div key={metric} className="metric">
                 <h3>{metric}</h3>
                 <CurveChart
                   metric={metric}
@@ -125,7 +125,7 @@ function Differences({ compared, toneOf }: { compared: Comparison; toneOf: (run:
       </div>
       {(same > 0 || all) && (
         <button type="button" className="quiet" onClick={() => setAll(!all)}>
-          {all ? 'Only what differs' : `Also the ${same} that are the same`}
+          {all ? 'Only what differs' : `Show what is the same too (${same})`}
         </button>
       )}
     </>

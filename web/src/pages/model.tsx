@@ -40,15 +40,19 @@ export function ModelPage({ name }: { name: string }) {
             {versions.error && <Problem error={versions.error} what="The list" stale={versions.value !== undefined} />}
             {versions.value && <VersionTable versions={versions.value} />}
           </Section>
-          <Section title="Aliases">
-            <Aliases model={model} />
-          </Section>
-          <Section title="Champions">
-            <Reigns model={name} />
-          </Section>
-          <Section title="Tags">
-            <Pairs pairs={Object.entries(model.tags)} none="No tag was set." />
-          </Section>
+          <div className="column">
+            <Section title="Aliases">
+              <Aliases model={model} />
+            </Section>
+            <Section title="Tags">
+              <Pairs pairs={Object.entries(model.tags)} none="No tag was set." />
+            </Section>
+          </div>
+          <div className="column">
+            <Section title="Champions">
+              <Reigns model={name} />
+            </Section>
+          </div>
         </div>
       )}
     </>

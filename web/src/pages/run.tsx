@@ -55,37 +55,41 @@ function Content({ run }: { run: Run }) {
         <Section title="Metrics" wide>
           <MetricCurves run={run} />
         </Section>
-        <Section title="Params">
-          <Pairs pairs={Object.entries(run.params).sort(byName)} none="No param was logged." />
-        </Section>
-        <Section title="Artifacts">
-          {folder === undefined ? (
-            <p className="dim">Kept elsewhere: {run.artifactUri}</p>
-          ) : (
-            <FileTree folder={folder} label="Artifacts of the run" />
-          )}
-        </Section>
-        <Section title="Models">
-          <LoggedModels run={run} />
-        </Section>
-        <Section title="Registered versions">
-          <VersionsOfRun run={run} />
-        </Section>
-        <Section title="Data sets">
-          <Pairs
-            pairs={run.datasets.map(({ name, digest, context }) => [name, context ? `${context} · ${digest}` : digest])}
-            none="No data set was logged."
-          />
-        </Section>
-        <Section title="Tags">
-          <Pairs pairs={tags.filter(([key]) => !key.startsWith('mlflow.'))} none="No tag was set." />
-          {tags.some(([key]) => key.startsWith('mlflow.')) && (
-            <details>
-              <summary>What the client set by itself</summary>
-              <Pairs pairs={tags.filter(([key]) => key.startsWith('mlflow.'))} none="" />
-            </details>
-          )}
-        </Section>
+        <div className="column">
+          <Section title="Params">
+            <Pairs pairs={Object.entries(run.params).sort(byName)} none="No param was logged." />
+          </Section>
+          <Section title="Models">
+            <LoggedModels run={run} />
+          </Section>
+        </div>
+        <div className="column">
+          <Section title="Artifacts">
+            {folder === undefined ? (
+              <p className="dim">Kept elsewhere: {run.artifactUri}</p>
+            ) : (
+              <FileTree folder={folder} label="Artifacts of the run" />
+            )}
+          </Section>
+          <Section title="Registered versions">
+            <VersionsOfRun run={run} />
+          </Section>
+          <Section title="Data sets">
+            <Pairs
+              pairs={run.datasets.map(({ name, digest, context }) => [name, context ? `${context} · ${digest}` : digest])}
+              none="No data set was logged."
+            />
+          </Section>
+          <Section title="Tags">
+            <Pairs pairs={tags.filter(([key]) => !key.startsWith('mlflow.'))} none="No tag was set." />
+            {tags.some(([key]) => key.startsWith('mlflow.')) && (
+              <details>
+                <summary>What the client set by itself</summary>
+                <Pairs pairs={tags.filter(([key]) => key.startsWith('mlflow.'))} none="" />
+              </details>
+            )}
+          </Section>
+        </div>
       </div>
     </>
   )

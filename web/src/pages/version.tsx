@@ -49,28 +49,32 @@ function Content({ version }: { version: ModelVersion }) {
       <Head version={version} />
       <Cautions version={version} />
       <div className="boxes">
-        <Section title="Evaluation">
-          {version.evaluation ? <EvaluationTable evaluation={version.evaluation} /> : <p className="dim">No evaluation was given.</p>}
-        </Section>
-        <Section title="Manifest">
-          <Manifest version={version} />
-        </Section>
-        <Section title="Signature">
-          <Signature version={version} />
-          <Features features={version.features} />
-        </Section>
-        <Section title="Files">
-          <VersionFiles version={version} />
-        </Section>
-        <Section title="What was done, and why">
-          <Acts model={version.model} version={version.version} />
-        </Section>
-        <Section title="Champion">
-          <Reigns model={version.model} version={version.version} />
-        </Section>
-        <Section title="Tags">
-          <Pairs pairs={Object.entries(version.tags)} none="No tag was set." />
-        </Section>
+        <div className="column">
+          <Section title="Evaluation">
+            {version.evaluation ? <EvaluationTable evaluation={version.evaluation} /> : <p className="dim">No evaluation was given.</p>}
+          </Section>
+          <Section title="Signature">
+            <Signature version={version} />
+            <Features features={version.features} />
+          </Section>
+          <Section title="What was done, and why">
+            <Acts model={version.model} version={version.version} />
+          </Section>
+        </div>
+        <div className="column">
+          <Section title="Manifest">
+            <Manifest version={version} />
+          </Section>
+          <Section title="Files">
+            <VersionFiles version={version} />
+          </Section>
+          <Section title="When it was champion">
+            <Reigns model={version.model} version={version.version} />
+          </Section>
+          <Section title="Tags">
+            <Pairs pairs={Object.entries(version.tags)} none="No tag was set." />
+          </Section>
+        </div>
         <Section title="Model card" wide>
           <ModelCard model={version.model} version={version.version} />
         </Section>
@@ -114,11 +118,16 @@ function Cautions({ version: { warnings, unsafe } }: { version: ModelVersion }) 
           <Pill tone="watch">unsafe</Pill> Loading {unsafe.join(', ')} runs code that is in it. This server never does.
         </p>
       )}
-      {warnings.map((warning) => (
-        <p key={warning}>
-          <Pill tone="watch">warning</Pill> {warning}
-        </p>
-      ))}
+      {warnings.length > 0 && (
+        <div className="warnings">
+          <Pill tone="watch">{warnings.length === 1 ? 'warning' : `${warnings.length} warnings`}</Pill>
+          <ul>
+            {warnings.map((warning) => (
+              <li key={warning}>{warning}</li>
+            ))}
+          </ul>
+        </div>
+      )}
     </div>
   )
 }
@@ -134,7 +143,7 @@ function Acts({ model, version }: { model: string; version: number }) {
     <ul className="acts">
       {value?.map((act) => (
         <li key={`${act.at}/${act.operation}/${act.alias}`}>
-          <b>{act.operation.replace(/^\w+\./, '')}</b> {act.alias && <AliasPill alias={act.alias} />}{' '}
+          <b>{wordsOfOperation(act.operation)}</b> {act.alias && <AliasPill alias={act.alias} />}{' '}
           {act.stage && <span className="dim">{act.stage}</span>}
           <p>
             {act.reason} <span className="dim">{act.actor}</span> <Instant at={act.at} />
@@ -143,4 +152,9 @@ function Acts({ model, version }: { model: string; version: number }) {
       ))}
     </ul>
   )
+}
+
+/** `registry.moveAlias` as `move alias`. */
+function wordsOfOperation(operation: string): string {
+  return operation.slice(operation.indexOf('.') + 1).replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }

@@ -16,8 +16,8 @@ import { formatDuration, formatNumber } from '../format.ts'
 
 export type Curve = { readonly id: string; readonly name: string; readonly tone: number; readonly points: readonly CurvePoint[] }
 
-const WIDTH = 480
-const HEIGHT = 190
+const WIDTH = 400
+const HEIGHT = 180
 const box: Box = { left: 48, top: 8, width: WIDTH - 58, height: HEIGHT - 32 }
 
 /** A metric of one or more runs over their steps, with what lies under the pointer in words below. */
@@ -99,7 +99,7 @@ function Axes({ across, up, along }: { across: readonly [number, number]; up: re
   const floor = box.top + box.height
   return (
     <g className="axes">
-      {ticksOf(up, 4).map((tick) => {
+      {ticksOf(up, 5).map((tick) => {
         const y = scaled(tick, up, floor, box.top)
         return (
           <g key={tick}>
@@ -111,7 +111,7 @@ function Axes({ across, up, along }: { across: readonly [number, number]; up: re
         )
       })}
       {ticksOf(across, 5).map((tick) => (
-        <text key={tick} x={scaled(tick, across, box.left, box.left + box.width)} y={HEIGHT - 8} textAnchor="middle">
+        <text key={tick} x={scaled(tick, across, box.left, box.left + box.width)} y={HEIGHT - 7} textAnchor="middle">
           {along === 'step' ? formatNumber(tick) : formatDuration(tick)}
         </text>
       ))}

@@ -1,9 +1,11 @@
 import { useMemo, useState } from 'react'
 import { type Run, runs } from '../../../src/contract/runs.ts'
 import { useConsole } from '../console.tsx'
+import type { CurvePoint } from '../curves.ts'
 import { formatNumber } from '../format.ts'
 import { useLive } from '../use-live.ts'
 import { CurveChart } from './curve-chart.tsx'
+import { Problem, Skeleton } from './notes.tsx'
 
 const SHOWN = 24
 const POINTS = 1_000
@@ -27,11 +29,7 @@ export function MetricCurves({ run }: { run: Run }) {
           onChange={(event) => setWords(event.target.value)}
         />
       )}
-      <div className="metric-grid">
-        {names.slice(0, shown).map((name) => (
-          <Metric key={name} run={run} name={name} />
-        ))}
-      </div>
+      <Histories run={run} names={names.slice(0, shown)} />
       {names.length > shown && (
         <button type="button" className="more" onClick={() => setShown(shown + SHOWN)}>
           More metrics
@@ -47,21 +45,48 @@ function namesOf(run: Run): string[] {
   return Object.keys(run.metrics).sort((a, b) => Number(isSystem(a)) - Number(isSystem(b)) || (a < b ? -1 : 1))
 }
 
-function Metric({ run, name }: { run: Run; name: string }) {
+function Histories({ run, names }: { run: Run; names: readonly string[] }) {
   const { client, base } = useConsole()
   const { value, error } = useLive(
-    `${base}/history/${run.id}/${name}`,
-    () => client.call(runs.history, { run: run.id, metric: name, points: POINTS }),
+    `${base}/histories/${run.id}/${names.join('\n')}`,
+    async () => {
+      const read = (metric: string) => client.call(runs.history, { run: run.id, metric, points: POINTS })
+      return await Promise.all(names.map(async (name) => ({ name, points: await read(name) })))
+    },
     { topics: [], pollMs: run.status === 'RUNNING' ? 5_000 : 600_000 },
   )
-  const curves = useMemo(() => (value ? [{ id: run.id, name: run.name, tone: 0, points: value }] : []), [value, run.id, run.name])
-  const isCurve = (value?.length ?? 0) > 1
+  const curves = value?.filter(({ points }) => points.length > 1) ?? []
+  const single = names.filter((name) => !curves.some((curve) => curve.name === name))
   return (
-    <div className={isCurve ? 'metric curve-of' : 'metric'}>
+    <>
+      {error && <Problem error={error} what="The curves" stale={value !== undefined} />}
+      {single.length > 0 && (
+        <dl className="single-metrics">
+          {single.map((name) => (
+            <div key={name}>
+              <dt title={name}>{name}</dt>
+              <dd className="figure strong">{formatNumber(run.metrics[name] ?? null)}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {!value && !error && <Skeleton rows={1} height={200} />}
+      <div className="metric-grid">
+        {curves.map(({ name, points }) => (
+          <Metric key={name} run={run} name={name} points={points} />
+        ))}
+      </div>
+    </>
+  )
+}
+
+function Metric({ run, name, points }: { run: Run; name: string; points: readonly CurvePoint[] }) {
+  const curves = useMemo(() => [{ id: run.id, name: run.name, tone: 0, points }], [points, run.id, run.name])
+  return (
+    <div className="metric">
       <h3 title={name}>{name}</h3>
       <p className="figure strong">{formatNumber(run.metrics[name] ?? null)}</p>
-      {error && <p className="inline-problem">{error.message}</p>}
-      {isCurve && <CurveChart metric={name} curves={curves} />}
+      <CurveChart metric={name} curves={curves} />
     </div>
   )
 }

@@ -6,11 +6,13 @@ import { formatNumber } from '../format.ts'
 type Coordinates = Comparison['coordinates']
 type Axis = Coordinates['axes'][number]
 
-const HEIGHT = 260
-const TOP = 34
-const FLOOR = HEIGHT - 14
-const APART = 150
-const MARGIN = 70
+const WIDTH = 1_200
+const HEIGHT = 270
+const TOP = 40
+const FLOOR = HEIGHT - 22
+/** Axes stand at least so far apart that their names can be read; more of them are scrolled to. */
+const APART = 105
+const MARGIN = 62
 const MOST_WORDS = 12
 
 type ParallelProps = {
@@ -22,14 +24,15 @@ type ParallelProps = {
 /** Each run as a line through what sets it apart: the params that differ, then the metrics. */
 export function ParallelCoordinates({ coordinates: { axes, lines }, nameOf, toneOf }: ParallelProps) {
   const [pointed, setPointed] = useState<string>()
-  const width = MARGIN * 2 + APART * Math.max(1, axes.length - 1)
-  const x = (nth: number) => MARGIN + nth * APART
+  const apart = Math.max(APART, (WIDTH - 2 * MARGIN) / (axes.length - 1))
+  const width = 2 * MARGIN + apart * (axes.length - 1)
+  const x = (nth: number) => Math.round(MARGIN + nth * apart)
   return (
     <div className="table-box">
       <svg
         className="parallel"
         viewBox={`0 0 ${width} ${HEIGHT}`}
-        style={{ minWidth: Math.min(width, 110 * axes.length) }}
+        style={{ minWidth: width > WIDTH ? width : undefined }}
         role="img"
         aria-label={`Parallel coordinates of ${lines.length} runs over ${axes.map((axis) => axis.key).join(', ')}`}
       >
@@ -83,13 +86,13 @@ function AxisLine({ axis, x }: { axis: Axis; x: number }) {
   return (
     <g className="axes">
       <path d={`M${x} ${TOP}V${FLOOR}`} />
-      <text x={x} y={14} textAnchor="middle" className={axis.kind}>
-        {shortened(axis.key, 22)}
+      <text x={x} y={13} textAnchor="middle" className={axis.kind}>
+        {shortened(axis.key, 17)}
         <title>{axis.key}</title>
       </text>
       {axis.range &&
-        [axis.range[1], ...(axis.range[0] === axis.range[1] ? [] : [axis.range[0]])].map((end) => (
-          <text key={end} x={x - 6} y={scaled(end, rangeOn(axis.range!), FLOOR, TOP) + 4} textAnchor="end">
+        endsOf(axis.range).map(({ end, y }) => (
+          <text key={y} x={x} y={y} textAnchor="middle">
             {formatNumber(end)}
           </text>
         ))}
@@ -100,6 +103,15 @@ function AxisLine({ axis, x }: { axis: Axis; x: number }) {
       ))}
     </g>
   )
+}
+
+/** The ends of a range with the heights of their names, above and below the axis; one in the middle for a single value. */
+function endsOf([least, most]: Range): { end: number; y: number }[] {
+  if (least === most) return [{ end: least, y: (TOP + FLOOR) / 2 - 8 }]
+  return [
+    { end: most, y: TOP - 7 },
+    { end: least, y: FLOOR + 15 },
+  ]
 }
 
 function shortened(text: string, most: number): string {

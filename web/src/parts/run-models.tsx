@@ -6,6 +6,7 @@ import { formatBytes } from '../format.ts'
 import { folderOfLoggedModel } from '../places.ts'
 import { modelPath, versionPath } from '../routes.ts'
 import { useLive } from '../use-live.ts'
+import { AliasPill } from './alias-pills.tsx'
 import { FileTree } from './file-tree.tsx'
 import { Link } from './link.tsx'
 import { Pill, Problem } from './notes.tsx'
@@ -67,9 +68,7 @@ export function VersionsOfRun({ run }: { run: Run }) {
           <Link to={modelPath(model)}>{model}</Link> <Link to={versionPath(model, version)}>version {version}</Link>{' '}
           <span className="dim">{stage}</span>{' '}
           {aliases.map((alias) => (
-            <Pill key={alias} tone="plain">
-              {alias}
-            </Pill>
+            <AliasPill key={alias} alias={alias} />
           ))}
         </li>
       ))}

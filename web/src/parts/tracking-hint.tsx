@@ -20,8 +20,8 @@ export function TrackingHint({ title, children }: { title: string; children: str
       <dl>
         <Step name="Point any MLflow client at this server" text={setting} />
         <Step
-          name="With a key of its own, unless this server is open to its machine"
-          text={'export MLFLOW_TRACKING_TOKEN=$(setpoint access create-key --name training --role operator --json | jq -r .secret)'}
+          name="Give it a key, unless this server is open to its machine; a key is printed once"
+          text={'setpoint access create-key --name training --role operator\nexport MLFLOW_TRACKING_TOKEN=…'}
         />
         <Step name="Run what you have, unchanged; or this" text={example} />
       </dl>

@@ -11,7 +11,7 @@ const MOST_METRICS = 4
 /** The versions of a model, newest first, with what their evaluations measured. */
 export function VersionTable({ versions }: { versions: readonly ModelVersion[] }) {
   if (versions.length === 0) return <p className="dim">No version was registered.</p>
-  const metrics = [...new Set(versions.flatMap(({ evaluation }) => Object.keys(evaluation?.metrics ?? {})))].slice(0, MOST_METRICS)
+  const metrics = commonestMetrics(versions)
   return (
     <div className="table-box">
       <table className="compact">
@@ -65,6 +65,17 @@ export function VersionTable({ versions }: { versions: readonly ModelVersion[] }
       </table>
     </div>
   )
+}
+
+/** The metrics that most versions were measured by, so that versions can be told apart. */
+function commonestMetrics(versions: readonly ModelVersion[]): string[] {
+  const uses = new Map<string, number>()
+  for (const { evaluation } of versions)
+    for (const name of Object.keys(evaluation?.metrics ?? {})) uses.set(name, (uses.get(name) ?? 0) + 1)
+  return [...uses]
+    .sort(([, many], [, more]) => more - many)
+    .slice(0, MOST_METRICS)
+    .map(([name]) => name)
 }
 
 function Notes({ version: { unsafe, warnings } }: { version: ModelVersion }) {
