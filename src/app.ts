@@ -2,6 +2,7 @@ import path from 'node:path'
 import { operations } from './contract/operations.ts'
 import { closeTheLoop } from './flows/close-the-loop.ts'
 import { freezeReference } from './flows/freeze-reference.ts'
+import { purgeRuns } from './flows/purge-runs.ts'
 import { versionOrigins } from './flows/version-origins.ts'
 import { type BindOptions, bind } from './infra/http/bind.ts'
 import { openapiFrom } from './infra/http/openapi.ts'
@@ -31,7 +32,7 @@ import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
 import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
-import { createTraces } from './modules/watch/traces/index.ts'
+import { createTraces, issuesTable } from './modules/watch/traces/index.ts'
 import { huggingfaceRoutes } from './protocols/huggingface/huggingface.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
@@ -61,6 +62,7 @@ const audited = [
   webhooksTable,
   datasetsTable,
   scorersTable,
+  issuesTable,
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -133,7 +135,7 @@ function buildModules(infra: Infra) {
   const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
   const evaluations = createEvaluations({ ...core, experiments: runs })
   const telemetry = createTelemetry({ columns, spool, clock, log })
-  const traces = createTraces({ sql, clock, ids, experiments: runs })
+  const traces = createTraces({ ...core, experiments: runs })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
   const quarantine = createQuarantine(core)
@@ -208,7 +210,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.evaluations, modules.evaluations, options),
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.experiments, modules.tracking.experiments, options),
-    ...bind(operations.runs, modules.tracking.runs, options),
+    ...bind(operations.runs, { ...modules.tracking.runs, ...purgeRuns({ ...infra, ...modules }) }, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.traces, modules.traces, options),

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { createRandom } from '../../src/lib/random.ts'
+import type { ServerKind } from './servers.ts'
 
 const METRICS_PER_RUN = 20
 const PARAMS_PER_RUN = 5
@@ -17,10 +18,11 @@ type Writer = {
  * Puts `runs` runs of the default experiment straight into the SQLite file of a server, with twenty metrics, five params
  * and a name each; the same ones for every server. Its own interface would take hours with the slower of them.
  */
-export function fill(server: 'Setpoint' | 'mlflow server', file: string, runs: number): void {
-  const db = new DatabaseSync(file, { timeout: 60_000 })
+export function fill(kind: ServerKind, file: string, runs: number): void {
+  // The reference server makes the default experiment, which the runs name, only when it starts.
+  const db = new DatabaseSync(file, { enableForeignKeyConstraints: false })
   db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -400000; BEGIN')
-  const writer = server === 'Setpoint' ? ownWriter(db, runs) : referenceWriter(db)
+  const writer = kind === 'Setpoint' ? ownWriter(db, runs) : referenceWriter(db)
   const random = createRandom('tracking')
   for (let n = 1; n <= runs; n++) {
     const id = n.toString(16).padStart(32, '0')

@@ -8,6 +8,7 @@ import { addConnectionOptions } from './connection/options.ts'
 import { addApplyCommands, addDeleteCommand } from './documents/changing.ts'
 import { addExportCommand, addGetCommand } from './documents/reading.ts'
 import { exitCodes } from './failures.ts'
+import { addImportCommand } from './import/command.ts'
 import { addOperation, type Finish } from './operations/command.ts'
 import { kebabCase } from './operations/fields.ts'
 import { addReferenceCommands } from './reference/commands.ts'
@@ -78,6 +79,7 @@ export function createProgram(shell: Shell, finish: Finish): Command {
     const group = program.command(kebabCase(module)).description(groups[module as keyof typeof groups])
     for (const [name, endpoint] of Object.entries(contract) as [string, Endpoint][])
       addOperation(group, module, name, endpoint, shell, finish)
+    if (module === 'runs') addImportCommand(group, shell, finish)
   }
   return program
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** What a registration can be asked to have. */
-export const requirements = ['owner', 'commit', 'dataSnapshot', 'evaluation', 'reference'] as const
+const requirements = ['owner', 'commit', 'dataSnapshot', 'evaluation', 'reference'] as const
 
 /** A project’s rule for its registry; the document named `default` is in force. */
 export const RegistryPolicySpec = z.strictObject({

@@ -17,7 +17,6 @@ const Act = z.object({
   stage: Stage.nullable(),
   reason: z.string(),
 })
-export type Act = z.infer<typeof Act>
 
 export const registry = {
   uploadArtifact: endpoint({

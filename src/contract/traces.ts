@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
-import { Id, Instant, Limit } from './scalars.ts'
+import { Id, Instant, Limit, Reason } from './scalars.ts'
 
 export const TraceState = z.enum(['STATE_UNSPECIFIED', 'OK', 'ERROR', 'IN_PROGRESS'])
 export type TraceState = z.infer<typeof TraceState>
@@ -63,6 +63,23 @@ export type Span = z.infer<typeof Span>
 export const Trace = z.object({ info: TraceInfo, spans: z.array(Span) })
 export type Trace = z.infer<typeof Trace>
 
+/** A problem that was found in traces. */
+export const Issue = z.object({
+  id: z.string(),
+  experiment: z.string(),
+  name: z.string(),
+  description: z.string(),
+  status: z.enum(['pending', 'rejected', 'resolved']),
+  severity: z.enum(['not_an_issue', 'low', 'medium', 'high']).nullable(),
+  rootCauses: z.array(z.string()),
+  categories: z.array(z.string()),
+  sourceRun: z.string().nullable().describe('the run that found it'),
+  createdAt: Instant,
+  updatedAt: Instant,
+  createdBy: z.string().nullable(),
+})
+export type Issue = z.infer<typeof Issue>
+
 const oneTrace = z.strictObject({ trace: Id })
 const filterText = z.string().max(20_000)
 
@@ -97,5 +114,28 @@ export const traces = {
     scope: 'write',
     input: oneTrace,
     output: z.object({ deleted: z.int() }),
+  }),
+  listIssues: endpoint({
+    method: 'GET',
+    path: '/api/v1/issues',
+    summary: 'List the problems found in traces, the most severe first, with how many traces have each',
+    scope: 'read',
+    input: z.strictObject({ experiment: Id.optional(), status: Issue.shape.status.optional(), limit: Limit }),
+    output: z.array(Issue.extend({ traces: z.int() })),
+    examples: ['setpoint traces list-issues --status pending'],
+  }),
+  updateIssue: endpoint({
+    method: 'PUT',
+    path: '/api/v1/issues/:issue',
+    summary: 'Resolve or reject an issue, or change its severity',
+    scope: 'write',
+    input: z.strictObject({
+      issue: Id,
+      status: Issue.shape.status.optional(),
+      severity: Issue.shape.severity.unwrap().optional(),
+      reason: Reason,
+    }),
+    output: Issue,
+    examples: ['setpoint traces update-issue iss-01k8 --status resolved --reason "the prompt names the currency now"'],
   }),
 }

@@ -3,7 +3,7 @@ import { endpoint } from './endpoint.ts'
 import { Id, Instant, Limit, Reason } from './scalars.ts'
 
 /** What a webhook can be told of, in the words of the MLflow registry: `<entity>.<action>`. */
-export const webhookEvents = [
+const webhookEvents = [
   'registered_model.created',
   'model_version.created',
   'model_version_tag.set',

@@ -29,10 +29,10 @@ export function compileLinearRegex(pattern: string): LinearRegex {
     throw new SyntaxError(`the expression has ${pattern.length} characters; at most ${LONGEST_PATTERN} are read`)
   const heedsCase = !pattern.startsWith('(?i)')
   const source = heedsCase ? pattern : pattern.slice('(?i)'.length)
-  const steps: Step[] = []
-  write(createReader(source, heedsCase).whole(), steps)
-  steps.push({ kind: 'match' })
-  return { test: (text) => run(steps, text) }
+  const program: Program = { steps: [], visits: 0 }
+  write(readWhole(source, heedsCase), program)
+  program.steps.push({ kind: 'match' })
+  return { test: (text) => run(program.steps, text) }
 }
 
 function run(steps: readonly Step[], text: string): boolean {
@@ -73,44 +73,50 @@ function follow(
   return false
 }
 
-function write(node: Node, steps: Step[]): void {
-  if (steps.length > MOST_STEPS) throw new SyntaxError(`the expression is too large: it has more than ${MOST_STEPS} steps`)
+/** An expression as steps; `visits` bounds the work of writing it, also where what is repeated is empty. */
+type Program = { readonly steps: Step[]; visits: number }
+
+function write(node: Node, program: Program): void {
+  program.visits += 1
+  if (program.visits > MOST_STEPS) throw new SyntaxError(`the expression is too large: it has more than ${MOST_STEPS} steps`)
   switch (node.kind) {
     case 'character':
     case 'assert':
-      steps.push(node)
+      program.steps.push(node)
       return
     case 'all':
-      for (const part of node.parts) write(part, steps)
+      for (const part of node.parts) write(part, program)
       return
     case 'any':
-      writeAny(node.parts, steps)
+      writeAny(node.parts, program)
       return
     case 'repeat':
-      for (let i = 0; i < node.least; i++) write(node.part, steps)
-      if (node.most === Number.POSITIVE_INFINITY) writeLoop(node.part, steps)
-      else for (let i = node.least; i < node.most; i++) writeAny([node.part, { kind: 'all', parts: [] }], steps)
+      for (let i = 0; i < node.least; i++) write(node.part, program)
+      if (node.most === Number.POSITIVE_INFINITY) writeLoop(node.part, program)
+      else for (let i = node.least; i < node.most; i++) writeAny([node.part, { kind: 'all', parts: [] }], program)
   }
 }
 
 /** `a|b`: a fork to each, and a way from the end of each to the end of all. */
-function writeAny(parts: readonly Node[], steps: Step[]): void {
+function writeAny(parts: readonly Node[], program: Program): void {
+  const { steps } = program
   const [first, ...rest] = parts
   if (rest.length === 0) {
-    write(first!, steps)
+    write(first!, program)
     return
   }
   const fork = steps.push({ kind: 'match' }) - 1
-  write(first!, steps)
+  write(first!, program)
   const leap = steps.push({ kind: 'match' }) - 1
   steps[fork] = { kind: 'fork', first: fork + 1, second: steps.length }
-  writeAny(rest, steps)
+  writeAny(rest, program)
   steps[leap] = { kind: 'fork', first: steps.length, second: steps.length }
 }
 
-function writeLoop(part: Node, steps: Step[]): void {
+function writeLoop(part: Node, program: Program): void {
+  const { steps } = program
   const fork = steps.push({ kind: 'match' }) - 1
-  write(part, steps)
+  write(part, program)
   steps.push({ kind: 'fork', first: fork, second: fork })
   steps[fork] = { kind: 'fork', first: fork + 1, second: steps.length }
 }
@@ -135,120 +141,126 @@ const asserts: Readonly<Record<string, (before: string | undefined, after: strin
   B: (before, after) => isWord(before) === isWord(after),
 }
 
-/** Reads an expression from left to right. */
-function createReader(source: string, heedsCase: boolean) {
-  const characters = [...source]
-  let at = 0
-  let depth = 0
-  const peek = () => characters[at]
-  const take = (): string => {
-    const found = characters[at++]
-    if (found === undefined) throw new SyntaxError(`the expression ${source} ends too early`)
-    return found
-  }
-  const fold = (c: string) => (heedsCase ? c : c.toLowerCase())
-  const literal = (c: string): Node => ({ kind: 'character', matches: (other) => fold(other) === fold(c) })
+/** An expression that is read from left to right. */
+type Reading = { readonly characters: readonly string[]; readonly heedsCase: boolean; at: number; depth: number }
 
-  function any(): Node {
-    const parts = [all()]
-    while (peek() === '|') {
-      at++
-      parts.push(all())
-    }
-    return { kind: 'any', parts }
-  }
+function readWhole(source: string, heedsCase: boolean): Node {
+  const reading: Reading = { characters: [...source], heedsCase, at: 0, depth: 0 }
+  const found = readAny(reading)
+  if (reading.at < reading.characters.length) throw new SyntaxError('a group is closed that was never opened')
+  return found
+}
 
-  function all(): Node {
-    const parts: Node[] = []
-    while (peek() !== undefined && peek() !== '|' && peek() !== ')') parts.push(repeated(one()))
-    return { kind: 'all', parts }
-  }
+const peek = (reading: Reading) => reading.characters[reading.at]
 
-  function repeated(part: Node): Node {
-    const bounds = boundsHere()
-    if (!bounds) return part
+function take(reading: Reading): string {
+  const found = reading.characters[reading.at++]
+  if (found === undefined) throw new SyntaxError(`the expression ${reading.characters.join('')} ends too early`)
+  return found
+}
+
+function readAny(reading: Reading): Node {
+  const parts = [readAll(reading)]
+  while (peek(reading) === '|') {
+    reading.at++
+    parts.push(readAll(reading))
+  }
+  return { kind: 'any', parts }
+}
+
+function readAll(reading: Reading): Node {
+  const parts: Node[] = []
+  while (peek(reading) !== undefined && peek(reading) !== '|' && peek(reading) !== ')') parts.push(readRepeated(reading))
+  return { kind: 'all', parts }
+}
+
+function readRepeated(reading: Reading): Node {
+  let part = readOne(reading)
+  for (let bounds = readBounds(reading); bounds; bounds = readBounds(reading)) {
     // Whether it takes as little as it can does not change whether there is a match.
-    if (peek() === '?') at++
-    return repeated({ kind: 'repeat', part, ...bounds })
+    if (peek(reading) === '?') reading.at++
+    part = { kind: 'repeat', part, ...bounds }
   }
+  return part
+}
 
-  function boundsHere(): { least: number; most: number } | undefined {
-    const sign = peek()
-    const many = Number.POSITIVE_INFINITY
-    const known = { '*': [0, many], '+': [1, many], '?': [0, 1] } as const
-    if (sign === '*' || sign === '+' || sign === '?') {
-      at++
-      return { least: known[sign][0], most: known[sign][1] }
-    }
-    const found = sign === '{' ? /^\{(\d{1,4})(,(\d{0,4}))?\}/.exec(characters.slice(at, at + 12).join('')) : null
-    if (!found) return undefined
-    at += found[0].length
-    const least = Number(found[1])
-    const most = found[2] === undefined ? least : found[3] === '' ? many : Number(found[3])
-    if (most < least) throw new SyntaxError(`${found[0]} asks for more at least than at most`)
-    return { least, most }
+function readBounds(reading: Reading): { least: number; most: number } | undefined {
+  const sign = peek(reading)
+  const many = Number.POSITIVE_INFINITY
+  const known = { '*': [0, many], '+': [1, many], '?': [0, 1] } as const
+  if (sign === '*' || sign === '+' || sign === '?') {
+    reading.at++
+    return { least: known[sign][0], most: known[sign][1] }
   }
+  const ahead = reading.characters.slice(reading.at, reading.at + 12).join('')
+  const found = sign === '{' ? /^\{(\d{1,4})(,(\d{0,4}))?\}/.exec(ahead) : null
+  if (!found) return undefined
+  reading.at += found[0].length
+  const least = Number(found[1])
+  const most = found[2] === undefined ? least : found[3] === '' ? many : Number(found[3])
+  if (most < least) throw new SyntaxError(`${found[0]} asks for more at least than at most`)
+  return { least, most }
+}
 
-  function one(): Node {
-    const c = take()
-    if (c === '(') return group()
-    if (c === '[') return { kind: 'character', matches: set() }
-    if (c === '.') return { kind: 'character', matches: (other) => other !== '\n' }
-    if (c === '^' || c === '$') return { kind: 'assert', holds: asserts[c]! }
-    if (c === '\\') return escaped(take())
-    if (c === '*' || c === '+' || c === '?') throw new SyntaxError(`there is nothing before ${c} to repeat`)
-    return literal(c)
-  }
+function readOne(reading: Reading): Node {
+  const c = take(reading)
+  if (c === '(') return readGroup(reading)
+  if (c === '[') return { kind: 'character', matches: readSet(reading) }
+  if (c === '.') return { kind: 'character', matches: (other) => other !== '\n' }
+  if (c === '^' || c === '$') return { kind: 'assert', holds: asserts[c]! }
+  if (c === '\\') return readEscaped(reading)
+  if (c === '*' || c === '+' || c === '?') throw new SyntaxError(`there is nothing before ${c} to repeat`)
+  return { kind: 'character', matches: same(c, reading) }
+}
 
-  function group(): Node {
-    if (++depth > DEEPEST_GROUP) throw new SyntaxError(`groups are nested deeper than ${DEEPEST_GROUP} levels`)
-    if (peek() === '?') {
-      at++
-      if (take() !== ':') throw new SyntaxError('only groups ( ) and (?: ) are understood: no looking around, no names')
-    }
-    const inner = any()
-    if (take() !== ')') throw new SyntaxError('a group is not closed')
-    depth--
-    return inner
+function readGroup(reading: Reading): Node {
+  if (++reading.depth > DEEPEST_GROUP) throw new SyntaxError(`groups are nested deeper than ${DEEPEST_GROUP} levels`)
+  if (peek(reading) === '?') {
+    reading.at++
+    if (take(reading) !== ':') throw new SyntaxError('only groups ( ) and (?: ) are understood: no looking around, no names')
   }
+  const inner = readAny(reading)
+  if (take(reading) !== ')') throw new SyntaxError('a group is not closed')
+  reading.depth--
+  return inner
+}
 
-  function escaped(c: string): Node {
-    if (classes[c]) return { kind: 'character', matches: classes[c] }
-    if (c === 'b' || c === 'B') return { kind: 'assert', holds: asserts[c]! }
-    if (escapes[c]) return literal(escapes[c])
-    if (/^[A-Za-z0-9]$/.test(c)) throw new SyntaxError(`\\${c} is not understood`)
-    return literal(c)
-  }
+function readEscaped(reading: Reading): Node {
+  const c = take(reading)
+  if (classes[c]) return { kind: 'character', matches: classes[c] }
+  if (c === 'b' || c === 'B') return { kind: 'assert', holds: asserts[c]! }
+  if (/^[A-Za-z0-9]$/.test(c) && !escapes[c]) throw new SyntaxError(`\\${c} is not understood`)
+  return { kind: 'character', matches: same(escapes[c] ?? c, reading) }
+}
 
-  /** What is between brackets; the opening one has been read. */
-  function set(): Matches {
-    const negated = peek() === '^'
-    if (negated) at++
-    const tests: Matches[] = []
-    for (let isFirst = true; isFirst || peek() !== ']'; isFirst = false) tests.push(member(take()))
-    at++
-    return (c) => tests.some((test) => test(c)) !== negated
-  }
+/** What is between brackets; the opening one has been read. */
+function readSet(reading: Reading): Matches {
+  const negated = peek(reading) === '^'
+  if (negated) reading.at++
+  const tests: Matches[] = []
+  for (let isFirst = true; isFirst || peek(reading) !== ']'; isFirst = false) tests.push(readMember(reading))
+  reading.at++
+  return (c) => tests.some((test) => test(c)) !== negated
+}
 
-  function member(c: string): Matches {
-    const escapedOne = c === '\\' ? take() : undefined
-    if (escapedOne !== undefined && classes[escapedOne]) return classes[escapedOne]
-    const low = escapedOne === undefined ? c : (escapes[escapedOne] ?? escapedOne)
-    if (peek() !== '-' || characters[at + 1] === ']' || characters[at + 1] === undefined) return (other) => fold(other) === fold(low)
-    at++
-    const end = take()
-    const high = end === '\\' ? take() : end
-    if (high < low) throw new SyntaxError(`the range ${low}-${high} is empty`)
-    return (other) => (other >= low && other <= high) || (!heedsCase && inRange(other, low, high))
-  }
+function readMember(reading: Reading): Matches {
+  const c = take(reading)
+  const escapedOne = c === '\\' ? take(reading) : undefined
+  if (escapedOne !== undefined && classes[escapedOne]) return classes[escapedOne]
+  const low = escapedOne === undefined ? c : (escapes[escapedOne] ?? escapedOne)
+  const after = reading.characters[reading.at + 1]
+  if (peek(reading) !== '-' || after === ']' || after === undefined) return same(low, reading)
+  reading.at++
+  const end = take(reading)
+  const high = end === '\\' ? take(reading) : end
+  if (high < low) throw new SyntaxError(`the range ${low}-${high} is empty`)
+  return (other) => (other >= low && other <= high) || (!reading.heedsCase && inRange(other, low, high))
+}
 
-  return {
-    whole(): Node {
-      const found = any()
-      if (at < characters.length) throw new SyntaxError('a group is closed that was never opened')
-      return found
-    },
-  }
+function same(c: string, { heedsCase }: Reading): Matches {
+  if (heedsCase) return (other) => other === c
+  const folded = c.toLowerCase()
+  return (other) => other.toLowerCase() === folded
 }
 
 function inRange(c: string, low: string, high: string): boolean {

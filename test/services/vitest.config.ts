@@ -7,7 +7,13 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     root: new URL('../..', import.meta.url).pathname,
-    include: ['src/infra/{sql,jobs,bus}/*.test.ts', 'src/modules/models/*/*.test.ts', 'test/stories/*.test.ts', 'test/services/*.test.ts'],
+    include: [
+      'src/infra/{sql,jobs,bus}/*.test.ts',
+      'src/modules/{models/runs,watch/traces}/*.test.ts',
+      'src/modules/models/*/*.test.ts',
+      'test/stories/*.test.ts',
+      'test/services/*.test.ts',
+    ],
     globalSetup: ['test/services/setup.ts'],
     pool: 'threads',
     isolate: false,

@@ -136,6 +136,7 @@ test('what a deployment serves is neither renamed nor deleted, and its champion 
     body: { error_code: 'PERMISSION_DENIED' },
   })
   expect((await send('POST', 'registered-models/alias', { name: 'served', alias: 'nightly', version: '2' }, operator)).status).toBe(200)
+  expect((await send('DELETE', 'model-versions/delete', { name: 'served', version: '2' }, operator)).status).toBe(403)
 })
 
 test('an unknown path says so in the way clients fall back on, and another project sees nothing', async () => {

@@ -63,6 +63,28 @@ export function scorerRpcs({ evaluations: { scorers } }: EvaluationDeps): Rpc[] 
       },
     }),
     rpc({
+      name: 'getOnlineScoringConfigs',
+      method: 'GET',
+      paths: [`${base}/online-configs`],
+      scope: 'read',
+      fields: { scorer_ids: list(string(), { required: true }) },
+      // Scorers are never run here, so none has a configuration to run by.
+      handle: async () => ({ configs: [] }),
+    }),
+    rpc({
+      name: 'upsertOnlineScoringConfig',
+      method: 'PUT',
+      paths: [`${base}/online-config`],
+      scope: 'write',
+      fields: { experiment_id, name },
+      async handle() {
+        throw new AppError(
+          'unsupported',
+          'scorers are kept here but never run; score traces with a client, or stop asking for a sample rate',
+        )
+      },
+    }),
+    rpc({
       name: 'deleteScorer',
       method: 'DELETE',
       paths: [`${base}/delete`],

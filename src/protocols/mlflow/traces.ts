@@ -3,6 +3,7 @@ import type { NewTrace, Traces } from '../../modules/watch/traces/index.ts'
 import { assessmentFields, newAssessmentFrom } from './assessment-messages.ts'
 import { assessmentRpcs } from './assessments.ts'
 import { bool, duration, enumeration, int64, list, map, message, type Read, string, timestamp } from './fields.ts'
+import { issueRpcs } from './issues.ts'
 import { type Rpc, rpc } from './rpc.ts'
 import { traceAnalysisRpcs } from './trace-analysis.ts'
 import { spanMessage, traceInfoMessage } from './trace-messages.ts'
@@ -23,6 +24,7 @@ export function traceRpcs(deps: TraceDeps): Rpc[] {
     ...traceAnalysisRpcs(deps),
     ...traceTagRpcs(deps),
     ...assessmentRpcs(deps),
+    ...issueRpcs(deps),
     ...oldTraceRpcs(deps),
   ]
 }

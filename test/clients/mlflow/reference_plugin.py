@@ -110,6 +110,23 @@ def redirect_tracking_uri(conftest):
     conftest._use_tracking_uri = use_project
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef, request):
+    """One of their files starts a server process of its own; its tests get a project instead."""
+    if fixturedef.argname != "artifacts_server":
+        return None
+    url = create_project()
+    server = request.module.ArtifactsServer(
+        backend_store_uri=url,
+        default_artifact_root=f"{url}/api/2.0/mlflow-artifacts/artifacts",
+        artifacts_destination="/nonexistent",
+        url=url,
+        process=None,
+    )
+    fixturedef.cached_result = (server, fixturedef.cache_key(request), None)
+    return server
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
     import tests.conftest as conftest

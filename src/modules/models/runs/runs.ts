@@ -11,13 +11,16 @@ import { createRunLifecycle, runsFrom } from './lifecycle.ts'
 import { checkedBatch, checkMaxResults, experimentNumber, invalid } from './limits.ts'
 import { createLoggedModels } from './logged-models.ts'
 import { pageToken, placeFrom } from './page-token.ts'
+import { createPurge } from './purge.ts'
 import { clausesOf, orderingsOf } from './search-conditions.ts'
 import { checkRunOrdering, runGrammar } from './search-grammars.ts'
 import { partsOf, type RunQuestion, searchRunNumbers } from './search-runs.ts'
+import { createSettling } from './settling.ts'
 import { findRunRowsByNumber, stagesOf } from './store.ts'
 
 const DEFAULT_RESULTS = 1_000
-const MOST_SEARCHED_EXPERIMENTS = 20_000
+/** A statement names each experiment once for each comparison and ordering; SQLite takes 32,766 parameters. */
+const MOST_NAMED_EXPERIMENTS = 25_000
 
 export type RunSearch = {
   readonly experimentIds: readonly string[]
@@ -43,9 +46,10 @@ export type Runs = ReturnType<typeof createRuns>
  */
 export function createRuns({ sql, clock, log, random, hexId = () => randomUUID().replaceAll('-', '') }: Deps) {
   const insertRows = createInsertRows(sql.dialect)
+  const settling = createSettling({ sql })
   const experiments = createExperiments({ sql, clock })
   const lifecycle = createRunLifecycle({ sql, clock, random, hexId, insertRows, experiments })
-  const add = createBatchLog({ sql, log, insertRows })
+  const add = createBatchLog({ sql, log, insertRows, settling })
   const { prepare: _prepare, needActiveExperiment: _needActiveExperiment, ...experimentVerbs } = experiments
   const { needActiveRow: _needActiveRow, needRow: _needRow, ...runVerbs } = lifecycle
 
@@ -60,7 +64,8 @@ export function createRuns({ sql, clock, log, random, hexId = () => randomUUID()
   return {
     ...experimentVerbs,
     ...runVerbs,
-    ...createHistories({ sql, lifecycle }),
+    ...createPurge({ sql }),
+    ...createHistories({ sql, lifecycle, settling }),
     ...createLoggedModels({ sql, clock, random, hexId, experiments }),
     logBatch,
     async setRunTag(project: string, runId: string, tag: Pair): Promise<void> {
@@ -69,8 +74,6 @@ export function createRuns({ sql, clock, log, random, hexId = () => randomUUID()
     async searchRuns(project: string, search: RunSearch): Promise<Page<Run>> {
       const { experimentIds, maxResults = DEFAULT_RESULTS } = search
       checkMaxResults(maxResults)
-      if (experimentIds.length > MOST_SEARCHED_EXPERIMENTS)
-        throw invalid(`at most ${MOST_SEARCHED_EXPERIMENTS} experiments can be searched at once`)
       const question: RunQuestion = {
         project,
         experiments: [...new Set(experimentIds.map(experimentNumber))],
@@ -78,6 +81,9 @@ export function createRuns({ sql, clock, log, random, hexId = () => randomUUID()
         clauses: clausesOf(search.filter, runGrammar),
         orderings: orderingsOf(search.orderBy ?? [], runGrammar, checkRunOrdering),
       }
+      const most = Math.floor(MOST_NAMED_EXPERIMENTS / (question.clauses.length + question.orderings.length + 2))
+      if (question.experiments.length > most)
+        throw invalid(`${question.experiments.length} experiments are too many for this search; name at most ${most}, or compare less`)
       if (question.experiments.length === 0) return { items: [], nextPageToken: undefined }
       const { numbers, nextPageToken } = await pageOf(sql, question, maxResults, search.pageToken)
       return { items: await runsByNumber(sql, project, numbers), nextPageToken }

@@ -11,6 +11,7 @@ export type Term = RawBuilder<unknown>
 /** As many comparisons and orderings as a statement of either store can carry with ease. */
 const MOST_CLAUSES = 100
 const MOST_ORDERINGS = 20
+const MOST_LISTED_VALUES = 5_000
 /** Longer than every value that is kept but for the longest; a pattern longer than this is none a person wrote. */
 const MOST_PATTERN_CHARACTERS = 20_000
 
@@ -18,6 +19,8 @@ const MOST_PATTERN_CHARACTERS = 20_000
 export function clausesOf(filter: string | undefined, grammar: Grammar): Clause[] {
   const clauses = asInvalid(() => parseFilter(filter, grammar))
   if (clauses.length > MOST_CLAUSES) throw invalid(`the filter has ${clauses.length} comparisons; at most ${MOST_CLAUSES} can be combined`)
+  const listed = clauses.reduce((sum, { value }) => sum + (Array.isArray(value) ? value.length : 0), 0)
+  if (listed > MOST_LISTED_VALUES) throw invalid(`the filter lists ${listed} values; at most ${MOST_LISTED_VALUES} can be listed`)
   return clauses
 }
 

@@ -93,12 +93,18 @@ eachSql((_name, open) => {
       ['run_name = "a" OR run_name = "b"', /Invalid clause/],
       [Array.from({ length: 101 }, () => 'metrics.a = 1').join(' AND '), /at most 100/],
       [`params.a LIKE '${'%'.repeat(30_000)}'`, /too long/],
+      [`run_id IN (${Array(5_001).fill(`'a'`).join()})`, /lists 5001 values/],
     ] as const)
       await expect(names({ filter })).rejects.toMatchObject({ code: 'invalid', message: expect.stringMatching(message) })
     for (const orderBy of [['m.a'], ['dataset.name'], ['metrics.a', 'metrics.a DESC'], ['metrics.a; DROP'], Array(21).fill('run_id')])
       await expect(names({ orderBy })).rejects.toMatchObject({ code: 'invalid' })
     for (const search of [{ maxResults: 0 }, { maxResults: 50_001 }, { experimentIds: ['x'] }, { pageToken: 'x' }])
       await expect(names(search)).rejects.toMatchObject({ code: 'invalid' })
+    const many = Array.from({ length: 6_000 }, (_, i) => String(i))
+    expect(await names({ experimentIds: many, filter: 'metrics.a < 1 AND params.p != ""', orderBy: [] })).toBe('')
+    await expect(names({ experimentIds: many, filter: 'metrics.a > 1 AND params.p != ""', orderBy: ['metrics.a'] })).rejects.toThrow(
+      /too many/,
+    )
     expect(await names({ experimentIds: [] })).toBe('')
     expect(await names({ experimentIds: ['99'] })).toBe('')
   })

@@ -69,7 +69,7 @@ export function createTrackingVerbs({ sql, runs: tracked }: { sql: Sql; runs: Ru
     },
   }
 
-  const runVerbs: Verbs<typeof runs> = {
+  const runVerbs: Omit<Verbs<typeof runs>, 'purge'> = {
     async search({ experiments, filter, orderBy, view, limit, page }, { project }) {
       const search = { experimentIds: await experimentIds(project, experiments), filter, orderBy, view: views[view] }
       const { items, nextPageToken } = await tracked.searchRuns(project, { ...search, maxResults: limit, pageToken: page })

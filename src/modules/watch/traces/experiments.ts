@@ -30,3 +30,8 @@ export async function needActiveExperiment(experiments: Experiments, project: st
     )
   return found
 }
+
+/** Where files of a trace are kept, under those of its experiment. */
+export function artifactLocation(experiment: Experiment, trace: string): string {
+  return `${experiment.artifactLocation.replace(/\/$/, '')}/traces/${trace}/artifacts`
+}

@@ -1,5 +1,6 @@
 export type { NewAssessment } from './assessments.ts'
-export type { NewTrace } from './ingest.ts'
+export { issuesTable } from './issue-store.ts'
 export type { MetricQuery } from './metrics.ts'
 export type { NewSpan } from './span-facts.ts'
+export type { NewTrace } from './tell.ts'
 export { createTraces, type Traces } from './traces.ts'

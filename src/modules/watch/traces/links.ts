@@ -19,7 +19,7 @@ export function createLinks({ sql }: { readonly sql: Sql }) {
       await sql.transaction(async (tx) => {
         if ((await findTraces(tx, project, [trace])).length === 0) throw noSuchTrace(trace)
         if (key === tagKeys.name) await updateTrace(tx, project, trace, { name: checkedText('Trace name', value, NAME_LIMIT_CHARACTERS) })
-        else await saveTexts(tx, 'trace_tags', project, trace, { [name]: text })
+        else await saveTexts(tx, 'trace_tags', project, [{ trace, texts: { [name]: text } }])
       })
     },
     /** Throws `not_found` for the trace or the tag. */

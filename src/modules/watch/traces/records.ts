@@ -94,4 +94,21 @@ function numbersAt(columns: readonly string[], text: string): Record<string, num
   return Object.fromEntries(columns.map((column) => [column, numbers[column] ?? null]))
 }
 
-export const emptyColumns = Object.fromEntries([...tokenColumns, ...costColumns, 'session'].map((column) => [column, null])) as Columns
+const emptyColumns = Object.fromEntries([...tokenColumns, ...costColumns, 'session'].map((column) => [column, null])) as Columns
+
+/** A trace of which nothing is known yet. */
+export function blankRow(project: string, id: string): TraceRow {
+  return {
+    ...emptyColumns,
+    project,
+    id,
+    experiment: '',
+    requested_at: 0,
+    duration_ms: null,
+    state: 'STATE_UNSPECIFIED',
+    name: null,
+    client_request_id: null,
+    request_preview: null,
+    response_preview: null,
+  }
+}

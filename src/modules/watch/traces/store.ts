@@ -93,15 +93,19 @@ export async function lockTraces(db: Db, project: string, ids: readonly string[]
   })
 }
 
-/** Adds the trace unless another writer has; answers whether it did. */
-export async function insertTrace(db: Db, row: TraceRow): Promise<boolean> {
-  const inserted = await tables(db)
-    .insertInto('traces')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['project', 'id']).doNothing())
-    .returning('id')
-    .execute()
-  return inserted.length > 0
+/** Adds those of the traces that no writer has added yet, and answers their ids. */
+export async function insertTraces(db: Db, rows: readonly TraceRow[]): Promise<Set<string>> {
+  const added = new Set<string>()
+  for (const part of chunked(rows, MOST_ROWS_A_STATEMENT)) {
+    const inserted = await tables(db)
+      .insertInto('traces')
+      .values(part)
+      .onConflict((conflict) => conflict.columns(['project', 'id']).doNothing())
+      .returning('id')
+      .execute()
+    for (const { id } of inserted) added.add(id)
+  }
+  return added
 }
 
 export async function updateTrace(db: Db, project: string, id: string, change: Partial<TraceRow>): Promise<void> {
@@ -111,10 +115,14 @@ export async function updateTrace(db: Db, project: string, id: string, change: P
 
 type TextTable = 'trace_tags' | 'trace_metadata'
 
-export async function saveTexts(db: Db, table: TextTable, project: string, trace: string, texts: Readonly<Record<string, string>>) {
-  const rows = Object.entries(texts)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => ({ project, trace, key, value }))
+/** Tags or metadata of one trace. */
+export type TraceTexts = { readonly trace: string; readonly texts: Readonly<Record<string, string>> }
+
+/** Adds texts, or writes over those with their keys. */
+export async function saveTexts(db: Db, table: TextTable, project: string, all: readonly TraceTexts[]): Promise<void> {
+  const rows = all.flatMap(({ trace, texts }) => Object.entries(texts).map(([key, value]) => ({ project, trace, key, value })))
+  // Writers that take rows in one order do not wait for each other in a circle.
+  rows.sort((a, b) => (a.trace < b.trace || (a.trace === b.trace && a.key < b.key) ? -1 : 1))
   for (const part of chunked(rows, MOST_ROWS_A_STATEMENT))
     await tables(db)
       .insertInto(table)

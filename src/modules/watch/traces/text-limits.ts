@@ -10,6 +10,11 @@ export function storable(text: string): string {
   return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text
 }
 
+/** Keys and values as both databases can hold them. */
+export function storableTexts(texts: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(texts).map(([key, value]) => [storable(key), storable(value)]))
+}
+
 /** Throws `invalid` when the text is longer than `limit` characters. */
 export function checkedText(what: string, text: string, limit: number): string {
   if (text.length <= limit) return storable(text)

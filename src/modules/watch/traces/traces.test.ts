@@ -3,12 +3,14 @@ import { createManualClock } from '../../../../test/manual-clock.ts'
 import type { TraceState } from '../../../contract/traces.ts'
 import { createIds } from '../../../infra/ids.ts'
 import { eachSql } from '../../../infra/sql/for-tests.ts'
-import type { NewTrace } from './ingest.ts'
+import { createLedger, createLedgerStore } from '../../govern/ledger/index.ts'
+import { issuesTable } from './issue-store.ts'
 import type { NewSpan } from './span-facts.ts'
+import type { NewTrace } from './tell.ts'
 import { createTraces } from './traces.ts'
 
-const here = { project: 'p' }
-const elsewhere = { project: 'q' }
+const here = { id: 'ann', project: 'p' }
+const elsewhere = { id: 'eve', project: 'q' }
 
 /** A trace of experiment 1, as a client tells of it at its end. */
 const told = (n: number, more: Partial<NewTrace> = {}): NewTrace => ({
@@ -73,10 +75,12 @@ eachSql((_name, open) => {
           : undefined,
     }
     const sql = await open()
-    const traces = createTraces({ sql, clock, ids: createIds(clock), experiments })
+    const anchor = { note() {}, read: async () => null, settle: async () => {} }
+    const ledger = createLedger({ sql, store: createLedgerStore(sql), clock, anchor, audited: [issuesTable] })
+    const traces = createTraces({ sql, clock, ids: createIds(clock), ledger, experiments })
     const found = async (filter?: string, orderBy: string[] = [], experiments = ['1', '2']) =>
       (await traces.search({ experiments, filter, orderBy, most: 100, skip: 0 }, here)).map(({ id }) => Number.parseInt(id.slice(3), 16))
-    return { traces, found, clock }
+    return { traces, found, clock, ledger }
   }
 
   describe('what is told and what is seen', () => {
@@ -410,6 +414,48 @@ eachSql((_name, open) => {
       const asked = { ...ask, view: 'TRACES' as const, metric: 'trace_count', aggregations: [count], ...wrong }
       await expect(traces.measure(asked, here)).rejects.toMatchObject({ code: 'invalid', message: expect.stringMatching(message) })
     })
+  })
+
+  test('issues are found, counted by their traces, and decided on under seal', async () => {
+    const { traces, clock, ledger } = await setUp()
+    const blank = {
+      experiment: '1',
+      description: 'd',
+      status: 'pending' as const,
+      rootCauses: ['x'],
+      categories: [],
+      sourceRun: null,
+      createdBy: 'ann',
+    }
+    const minor = await traces.createIssue({ ...blank, name: 'minor', severity: 'low' }, here)
+    const major = await traces.createIssue({ ...blank, name: 'major', severity: 'high', sourceRun: 'r1' }, here)
+    const plain = await traces.createIssue({ ...blank, name: 'plain', severity: null }, here)
+    for (const n of [1, 2]) {
+      await traces.startTrace(told(n), here)
+      const reference = { ...feedback(minor.id, 'x'), kind: 'issue' as const, value: { issue_name: 'minor' } }
+      await traces.createAssessment(traceId(n), reference, here)
+    }
+    const names = async (filter?: string) =>
+      (await traces.findIssues({ filter, most: 10, skip: 0 }, here)).map(({ issue, traces }) => `${issue.name} ${traces}`)
+    expect(await names()).toEqual(['major 0', 'minor 2', 'plain 0'])
+    expect(
+      (await traces.search({ experiments: ['1'], filter: `issue.id = '${minor.id}'`, orderBy: [], most: 9, skip: 0 }, here)).length,
+    ).toBe(2)
+    clock.advance(7)
+    const changed = await traces.changeIssue(plain.id, { status: 'resolved', severity: 'medium' }, 'fixed in 1.2', here)
+    expect(changed).toMatchObject({ name: 'plain', status: 'resolved', updatedAt: plain.updatedAt + 7, createdAt: plain.createdAt })
+    expect(await names("status != 'resolved' AND source_run_id = 'r1'")).toEqual(['major 0'])
+    expect((await ledger.entriesAbout('p', `trace_issues/p/${plain.id}`)).map(({ reason }) => reason)).toEqual([
+      'issue found',
+      'fixed in 1.2',
+    ])
+    await expect(traces.issue(major.id, elsewhere)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(traces.changeIssue(major.id, { status: 'rejected' }, 'mine', elsewhere)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(names("name = 'x'")).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringMatching("Invalid filter field 'name'"),
+    })
+    await expect(traces.createIssue({ ...blank, name: 'x'.repeat(251), severity: null }, here)).rejects.toMatchObject({ code: 'invalid' })
   })
 
   test('tags are set and taken away; the name is one of them', async () => {
