@@ -2,6 +2,7 @@ import path from 'node:path'
 import { operations } from './contract/operations.ts'
 import { closeTheLoop } from './flows/close-the-loop.ts'
 import { freezeReference } from './flows/freeze-reference.ts'
+import { purgeRuns } from './flows/purge-runs.ts'
 import { versionOrigins } from './flows/version-origins.ts'
 import { type BindOptions, bind } from './infra/http/bind.ts'
 import { openapiFrom } from './infra/http/openapi.ts'
@@ -209,7 +210,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.evaluations, modules.evaluations, options),
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.experiments, modules.tracking.experiments, options),
-    ...bind(operations.runs, modules.tracking.runs, options),
+    ...bind(operations.runs, { ...modules.tracking.runs, ...purgeRuns({ ...infra, ...modules }) }, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.traces, modules.traces, options),

@@ -22,8 +22,19 @@ const rounds = Number(values.rounds)
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'setpoint-bench-artifacts-'))
 const root = path.resolve(import.meta.dirname, '../..')
 
+const PLAIN = 'plain file server'
+const TICKS_PER_S = 100
+
 type Peer = { readonly name: string; readonly pid: number; readonly urlOf: (file: string) => string; stop(): Promise<void> }
-type Measured = { readonly upMbs: number; readonly downMbs: number; readonly idleMb: number; readonly peakMb: number }
+type Measured = {
+  readonly upMbs: number
+  readonly downMbs: number
+  /** Of the server, for one upload and one download. */
+  readonly upCpuS: number
+  readonly downCpuS: number
+  readonly idleMb: number
+  readonly peakMb: number
+}
 
 /** Starts a program and resolves with the first line of its output that `find` takes for its address. */
 async function start(command: string, args: readonly string[], find: (line: string) => string | undefined, env: NodeJS.ProcessEnv = {}) {
@@ -69,11 +80,15 @@ const setpoint = async (): Promise<Peer> => {
   const started = await start(process.execPath, ['src/serve.ts'], (line) => /Setpoint is at (\S+)/.exec(line)?.[1], environment)
   return { ...started, name: 'Setpoint', urlOf: proxy(started.url) }
 }
-const plain = async (): Promise<Peer> => {
-  const own = path.join(folder, 'plain')
+const plain = async (name: string, ...options: string[]): Promise<Peer> => {
+  const own = path.join(folder, name.replaceAll(/\W+/g, '-'))
   fs.mkdirSync(own)
-  const started = await start(process.execPath, ['bench/artifacts/plain-server.ts', own], (line) => /^http:\S+$/.exec(line)?.[0])
-  return { ...started, name: 'plain file server', urlOf: (file) => `${started.url}/${file}` }
+  const started = await start(
+    process.execPath,
+    ['bench/artifacts/plain-server.ts', own, ...options],
+    (line) => /^http:\S+$/.exec(line)?.[0],
+  )
+  return { ...started, name, urlOf: (file) => `${started.url}/${file}` }
 }
 const mlflow = async (): Promise<Peer> => {
   const port = String(await freePort())
@@ -108,6 +123,14 @@ function residentMb(pid: number): number {
   const children = read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean)
   return Number(own) / 1_024 + children.reduce((sum, child) => sum + residentMb(Number(child)), 0)
 }
+/** Time on a core so far, of a process and of those it started: what others do on the machine changes it little. */
+function cpuSeconds(pid: number): number {
+  const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)!.split(' ')
+  const children = read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean)
+  const own = (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS_PER_S
+  return children.reduce((sum, child) => sum + cpuSeconds(Number(child)), own)
+}
+
 function read(file: string): string {
   return fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : ''
 }
@@ -125,16 +148,18 @@ async function measure(peer: Peer, file: string, round: number): Promise<Measure
     peakMb = Math.max(peakMb, residentMb(peer.pid))
   }, 50)
   const url = peer.urlOf(`file-${round}.bin`)
+  const beforeS = cpuSeconds(peer.pid)
   const upMbs = await timed(() => up(url, file))
+  const betweenS = cpuSeconds(peer.pid)
   const downMbs = await timed(() => down(url))
   clearInterval(sampling)
-  return { upMbs, downMbs, idleMb, peakMb }
+  return { upMbs, downMbs, upCpuS: betweenS - beforeS, downCpuS: cpuSeconds(peer.pid) - betweenS, idleMb, peakMb }
 }
 
 const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!
 
 async function main(): Promise<void> {
-  const peers: Peer[] = [await setpoint(), await plain()]
+  const peers: Peer[] = [await setpoint(), await plain(PLAIN), await plain('the same, flushed', 'flush')]
   try {
     const third = await mlflow().catch((error: Error) => void console.log(`without the proxy of MLflow: ${error.message.slice(0, 300)}`))
     if (third) peers.push(third)
@@ -155,16 +180,28 @@ async function main(): Promise<void> {
 
 function report(results: ReadonlyMap<string, readonly Measured[]>): void {
   const of = (name: string, pick: (one: Measured) => number) => median(results.get(name)!.map(pick))
-  const base = 'plain file server'
   console.log(`${megabytes} MiB, ${rounds} rounds, medians\n`)
-  console.log(
-    '| server | up, MiB/s | down, MiB/s | up, of plain | down, of plain | idle, MiB | peak, MiB |\n| --- | --- | --- | --- | --- | --- | --- |',
-  )
+  const heads = [
+    'server',
+    'up, MiB/s',
+    'down, MiB/s',
+    'up, of plain',
+    'down, of plain',
+    'up, CPU s',
+    'down, CPU s',
+    'idle, MiB',
+    'peak, MiB',
+  ]
+  console.log(`| ${heads.join(' | ')} |
+|${' --- |'.repeat(heads.length)}`)
   for (const name of results.keys()) {
     const [upMbs, downMbs] = [of(name, (one) => one.upMbs), of(name, (one) => one.downMbs)]
-    const ratios = [upMbs / of(base, (one) => one.upMbs), downMbs / of(base, (one) => one.downMbs)].map((ratio) => ratio.toFixed(2))
+    const ratios = [upMbs / of(PLAIN, (one) => one.upMbs), downMbs / of(PLAIN, (one) => one.downMbs)].map((ratio) => ratio.toFixed(2))
+    const cpu = [of(name, (one) => one.upCpuS), of(name, (one) => one.downCpuS)].map((seconds) => seconds.toFixed(2))
     const memory = [results.get(name)![0]!.idleMb, Math.max(...results.get(name)!.map((one) => one.peakMb))].map((mb) => mb.toFixed(0))
-    console.log(`| ${name} | ${upMbs.toFixed(0)} | ${downMbs.toFixed(0)} | ${ratios.join(' | ')} | ${memory.join(' | ')} |`)
+    console.log(
+      `| ${name} | ${upMbs.toFixed(0)} | ${downMbs.toFixed(0)} | ${ratios.join(' | ')} | ${cpu.join(' | ')} | ${memory.join(' | ')} |`,
+    )
   }
 }
 

@@ -37,7 +37,19 @@ CREATE TABLE run_tags (
   PRIMARY KEY (project, run, key)
 );
 CREATE INDEX run_tags_head ON run_tags (project, experiment, key, head, run);
--- The key holds every column, in the order histories are read in: a batch that is sent again adds nothing.
+-- What was logged lately, in the order it comes: a batch lies together, so keeping it touches few pages. The key holds
+-- every column: a batch that is sent again adds nothing.
+CREATE TABLE run_metric_log (
+  project TEXT NOT NULL,
+  run BIGINT NOT NULL,
+  key TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  step BIGINT NOT NULL,
+  value DOUBLE PRECISION NOT NULL,
+  is_nan INTEGER NOT NULL,
+  PRIMARY KEY (project, run, at, step, key, value, is_nan)
+);
+-- The same in the order histories are read in. Rows come from the log, many at a time.
 CREATE TABLE run_metrics (
   project TEXT NOT NULL,
   run BIGINT NOT NULL,

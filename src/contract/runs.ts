@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
 import { PageToken, SearchFilter, View } from './experiments.ts'
-import { Limit } from './scalars.ts'
+import { Limit, Reason } from './scalars.ts'
 
 const Value = z.number().nullable().describe('null where it is not a number (NaN)')
 const Point = z.object({ step: z.int(), at: z.int(), value: Value })
@@ -107,9 +107,9 @@ export const runs = {
     summary: 'Download all runs that a filter finds as a table',
     scope: 'read',
     returns: 'bytes',
-    input: z.strictObject({ ...search, format: z.enum(['csv', 'jsonl']).default('csv') }),
+    input: z.strictObject({ ...search, format: z.enum(['csv', 'parquet', 'jsonl']).default('csv') }),
     output: z.unknown(),
-    examples: ['setpoint runs export --experiments churn > churn.csv'],
+    examples: ['setpoint runs export --experiments churn > churn.csv', 'setpoint runs export --format parquet > runs.parquet'],
   }),
   delete: endpoint({
     method: 'DELETE',
@@ -128,5 +128,27 @@ export const runs = {
     input: z.strictObject({ run: RunId }),
     output: Run,
     examples: ['setpoint runs restore 4f1c0d…'],
+  }),
+  purge: endpoint({
+    method: 'POST',
+    path: '/api/v1/runs/purge',
+    summary: 'Forget runs and logged models that were deleted long ago, with their files; what a version names is kept',
+    scope: 'admin',
+    input: z.strictObject({
+      deletedDays: z.coerce.number().int().min(0).max(36_500).default(30).describe('deleted at least so many days ago'),
+      dryRun: z.boolean().default(false).describe('count, and forget nothing'),
+      reason: Reason.default('retention'),
+    }),
+    output: z.object({
+      dryRun: z.boolean(),
+      runs: z.int(),
+      loggedModels: z.int(),
+      files: z.int().describe('out of the tree; the collector of artifacts frees what nothing else names'),
+      keptRuns: z.int(),
+      kept: z
+        .array(z.object({ run: z.string(), model: z.string(), version: z.int() }))
+        .describe('the first 100, with the version that names each'),
+    }),
+    examples: ['setpoint runs purge --deleted-days 30 --dry-run'],
   }),
 }

@@ -8,6 +8,9 @@ import { type Server, startServer } from '../../examples/phishing/demo/server.ts
 const WRITERS = 64
 const KILLS = 8
 const METRICS_PER_BATCH = 10
+/** So many writers send so many metrics a batch that their histories are put in order while they write. */
+const HEAVY_WRITERS = 4
+const METRICS_PER_HEAVY_BATCH = 800
 const WRITING_MS = 2_500
 const AGAIN_MS = 100
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
@@ -52,17 +55,17 @@ function call<T>(method: 'GET' | 'POST', where: string, fields: object): Promise
   })
 }
 
-type Writer = { readonly run: string; acknowledged: number; cutOff: number }
+type Writer = { readonly run: string; readonly keys: number; acknowledged: number; cutOff: number }
 
-function batchOf(run: string, step: number): object {
-  const metrics = Array.from({ length: METRICS_PER_BATCH }, (_, i) => ({ key: `m${i}`, value: step + i / 10, timestamp: step, step }))
+function batchOf({ run, keys }: Writer, step: number): object {
+  const metrics = Array.from({ length: keys }, (_, i) => ({ key: `m${i}`, value: step + i / 10, timestamp: step, step }))
   return { run_id: run, metrics, params: [{ key: `p${step}`, value: `${step}` }], tags: [{ key: 'last', value: `${step}` }] }
 }
 
 /** Logs step after step until told to stop; what was cut off is sent again, as clients do. */
 async function write(writer: Writer, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const reply = await call('POST', 'runs/log-batch', batchOf(writer.run, writer.acknowledged))
+    const reply = await call('POST', 'runs/log-batch', batchOf(writer, writer.acknowledged))
     if (reply) writer.acknowledged += 1
     else {
       writer.cutOff += 1
@@ -75,13 +78,13 @@ type RunReply = { run: { data: { params?: { key: string; value: string }[]; tags
 type HistoryReply = { metrics?: { step: number; value: number }[] }
 
 /** All of every acknowledged batch is there once; of a batch that was not acknowledged all or nothing. */
-async function check({ run, acknowledged }: Writer): Promise<void> {
+async function check({ run, keys, acknowledged }: Writer): Promise<void> {
   const { params = [], tags } = (await call<RunReply>('GET', 'runs/get', { run_id: run }))!.run.data
   const stored = params.length
   expect([acknowledged, acknowledged + 1]).toContain(stored)
   expect(params.map((param) => Number(param.value)).sort((a, b) => a - b)).toEqual(Array.from({ length: stored }, (_, step) => step))
   expect(tags.find((tag) => tag.key === 'last')?.value).toBe(stored === 0 ? undefined : String(stored - 1))
-  for (let i = 0; i < METRICS_PER_BATCH; i++) {
+  for (let i = 0; i < keys; i += Math.ceil(keys / METRICS_PER_BATCH)) {
     const { metrics = [] } = (await call<HistoryReply>('GET', 'metrics/get-history', { run_id: run, metric_key: `m${i}` }))!
     expect(metrics.map((metric) => [metric.step, metric.value])).toEqual(Array.from({ length: stored }, (_, step) => [step, step + i / 10]))
   }
@@ -89,9 +92,10 @@ async function check({ run, acknowledged }: Writer): Promise<void> {
 
 test(`${KILLS} kills under ${WRITERS} writers lose nothing that was acknowledged and double nothing`, async () => {
   const writers: Writer[] = await Promise.all(
-    Array.from({ length: WRITERS }, async () => {
+    Array.from({ length: WRITERS }, async (_, i) => {
       const created = await call<{ run: { info: { run_id: string } } }>('POST', 'runs/create', { experiment_id: '0' })
-      return { run: created!.run.info.run_id, acknowledged: 0, cutOff: 0 }
+      const keys = i < HEAVY_WRITERS ? METRICS_PER_HEAVY_BATCH : METRICS_PER_BATCH
+      return { run: created!.run.info.run_id, keys, acknowledged: 0, cutOff: 0 }
     }),
   )
   for (let kill = 0; kill < KILLS; kill++) {

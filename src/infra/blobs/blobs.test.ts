@@ -37,6 +37,21 @@ describe('on disk', () => {
     expect((await readFile(await blobs.path(digest))).equals(bytes)).toBe(true)
   })
 
+  test('memory is given back as soon as it is written, but only where it was handed over, and whole', async () => {
+    const store = async (pieces: Uint8Array[], frees?: boolean) => {
+      async function* given() {
+        yield* pieces
+      }
+      return await blobs.put(given(), { frees })
+    }
+    const own = () => new Uint8Array(2 << 20).fill(7)
+    const [kept, freed, larger] = [own(), own(), own()]
+    const part = larger.subarray(0, 1 << 20)
+    expect((await store([kept])).digest).toBe((await store([freed], true)).digest)
+    await store([part], true)
+    expect([kept, freed, larger].map((piece) => piece.length)).toEqual([2 << 20, 0, 2 << 20])
+  })
+
   test('a truncated file is corrupt', async () => {
     const { digest } = await blobs.put(chunked(bytes))
     await writeFile(fileOf(digest), bytes.subarray(0, 999))

@@ -7,6 +7,11 @@ export type PutOptions = {
   /** Refuse content that is not this (hex SHA-256). */
   readonly expectedDigest?: string
   readonly maxBytes?: number
+  /**
+   * The pieces of the stream are the store's: their memory is freed once they are written, and nobody may look at them
+   * again. For what comes from the network, where the garbage collector would otherwise run for every 64 MB.
+   */
+  readonly frees?: boolean
 }
 export type Blob = { readonly digest: string; readonly sizeBytes: number }
 /** A part of a blob, both ends included; within the blob. */
@@ -24,6 +29,12 @@ export type Blobs = {
    * before its end is given out. A part cannot be checked against the digest of the whole: it is given as it lies there.
    */
   get(digest: string, range?: ByteRange): Promise<{ readonly sizeBytes: number; readonly stream: AsyncIterable<Uint8Array> }>
+  /**
+   * Gives a blob, or a part of it, to `write` piece by piece, checked as `get` checks. A piece is good until the promise of
+   * its `write` settles: then its memory is used again, so that a large file costs no more than a small one. Ends when
+   * `write` throws.
+   */
+  send(digest: string, write: (piece: Uint8Array) => Promise<void>, range?: ByteRange): Promise<void>
   /** Whether the blob is there. Asking makes it young again, so that `deleteOlder` leaves it to whoever asked. */
   has(digest: string): Promise<boolean>
   /** A local file with the verified content, for what can only read files. Throws as `get` does. Not to be written to. */

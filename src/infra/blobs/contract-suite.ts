@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import type { Blobs } from './blobs.ts'
+import type { Blobs, ByteRange } from './blobs.ts'
 
 export type BlobWorld = {
   readonly blobs: Blobs
@@ -27,6 +27,18 @@ export async function gathered<T>(stream: AsyncIterable<T>): Promise<T[]> {
 async function readAll(blobs: Blobs, digest: string): Promise<{ sizeBytes: number; bytes: Buffer }> {
   const { sizeBytes, stream } = await blobs.get(digest)
   return { sizeBytes, bytes: Buffer.concat(await gathered(stream)) }
+}
+
+/** Copies each piece before the next is asked for, and spoils it then, as whoever uses its memory again would. */
+async function sent(blobs: Blobs, digest: string, range?: ByteRange): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  const take = async (piece: Uint8Array) => {
+    pieces.push(Buffer.from(piece))
+    await Promise.resolve()
+    piece.fill(0)
+  }
+  await blobs.send(digest, take, range)
+  return Buffer.concat(pieces)
 }
 
 /** Bytes that differ from test to test, so that what one test stores does not serve another. */
@@ -60,6 +72,7 @@ function storing(world: () => BlobWorld): void {
     const read = await readAll(blobs, digest)
     expect(read.sizeBytes).toBe(size)
     expect(read.bytes.equals(bytes)).toBe(true)
+    expect((await sent(blobs, digest)).equals(bytes)).toBe(true)
     expect((await readFile(await blobs.path(digest))).equals(bytes)).toBe(true)
     expect(await unfinished()).toBe(0)
   })
@@ -87,6 +100,7 @@ function ageing(world: () => BlobWorld): void {
       const { sizeBytes, stream } = await blobs.get(digest, { first, last })
       expect(sizeBytes).toBe(300_001)
       expect(Buffer.concat(await gathered(stream)).equals(bytes.subarray(first, last + 1))).toBe(true)
+      expect((await sent(blobs, digest, { first, last })).equals(bytes.subarray(first, last + 1))).toBe(true)
     }
     await expect(blobs.get(absent, { first: 0, last: 1 })).rejects.toMatchObject({ code: 'not_found' })
   })
@@ -129,10 +143,17 @@ function refusing(world: () => BlobWorld): void {
     }
     await expect(reading()).rejects.toMatchObject({ code: 'internal', message: expect.stringContaining('corrupt') })
     expect(given).toBeLessThan(bytes.length)
+    let pushed = 0
+    const push = async (piece: Uint8Array) => {
+      pushed += piece.length
+    }
+    await expect(blobs.send(digest, push)).rejects.toMatchObject({ code: 'internal', message: expect.stringContaining('corrupt') })
+    expect(pushed).toBeLessThan(bytes.length)
   })
 
   test('what is not there or is no digest is said so', async () => {
     const { blobs } = world()
+    await expect(blobs.send(absent, async () => {})).rejects.toMatchObject({ code: 'not_found' })
     await expect(blobs.get(absent)).rejects.toMatchObject({ code: 'not_found' })
     await expect(blobs.path(absent)).rejects.toMatchObject({ code: 'not_found' })
     for (const wrong of ['', '../../etc/passwd', absent.toUpperCase(), `${absent}0`]) {

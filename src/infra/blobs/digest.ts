@@ -7,6 +7,14 @@ export function checkDigest(digest: string): void {
     throw new AppError('invalid', `${JSON.stringify(digest.slice(0, 80))} is not a SHA-256 digest of 64 lower-case hex digits`)
 }
 
+export function corruptBlob(digest: string, sizeBytes: number): AppError {
+  return new AppError(
+    'internal',
+    `the blob ${digest} is corrupt: its content has another digest; restore it from a backup or store it again`,
+    { digest, sizeBytes },
+  )
+}
+
 /** Passes a stream through and checks it against its digest. The last chunk is held back until everything is known to be right. */
 export async function* verified(
   stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -23,13 +31,7 @@ export async function* verified(
     if (held !== undefined) yield held
     held = chunk
   }
-  if (seen !== sizeBytes || hash.digest('hex') !== digest) {
-    throw new AppError(
-      'internal',
-      `the blob ${digest} is corrupt: its content has another digest; restore it from a backup or store it again`,
-      { digest, sizeBytes: seen },
-    )
-  }
+  if (seen !== sizeBytes || hash.digest('hex') !== digest) throw corruptBlob(digest, seen)
   if (held !== undefined) yield held
 }
 

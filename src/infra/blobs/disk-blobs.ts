@@ -6,11 +6,11 @@ import { AppError } from '../../contract/errors.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Blobs } from './blobs.ts'
 import { checkDigest, missingBlob, verified } from './digest.ts'
+import { sendFile } from './send-file.ts'
 import { writeAll } from './write-file.ts'
 
 /** Files whose content was checked by this process, remembered so that `path` reads a model once, not each time. */
 const REMEMBERED = 1_000
-/** Fewer, larger reads: at 64 KiB the event loop, not the disk, decides how fast a file leaves. */
 const READ_BYTES = 1 << 20
 /** A blob used since then counts as young already. */
 const YOUNG_MS = 3_600_000
@@ -56,6 +56,10 @@ export async function createDiskBlobs(folder: string, clock: Clock = systemClock
       const file = fileOf(digest)
       if (range === undefined) return { sizeBytes: size, stream: contentOf(file, digest, size) }
       return { sizeBytes: size, stream: readPart(file, range.first, range.last) }
+    },
+    async send(digest, write, range) {
+      const { size } = await need(digest)
+      await sendFile(fileOf(digest), range ?? { first: 0, last: size - 1 }, write, range ? undefined : digest)
     },
     async has(digest) {
       const found = await find(digest)

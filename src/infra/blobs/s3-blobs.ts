@@ -137,6 +137,9 @@ export async function createS3Blobs(options: {
       return blob
     },
     get,
+    async send(digest, write, range) {
+      for await (const piece of (await get(digest, range)).stream) await write(piece)
+    },
     async has(digest) {
       checkDigest(digest)
       const found = await find(digest)

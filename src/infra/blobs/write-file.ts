@@ -14,11 +14,11 @@ const FLUSH_BYTES = 64 << 20
  * expected, and what the stream throws; the file is then the caller's to remove.
  */
 export async function writeAll(file: string, stream: AsyncIterable<Uint8Array>, options: PutOptions): Promise<Blob> {
-  const { expectedDigest, maxBytes = Number.POSITIVE_INFINITY } = options
+  const { expectedDigest, maxBytes = Number.POSITIVE_INFINITY, frees = false } = options
   const hash = createHash('sha256')
   let sizeBytes = 0
   const handle = await open(file, 'wx')
-  const writer = createWriter(handle)
+  const writer = createWriter(handle, frees)
   try {
     for await (const chunk of stream) {
       sizeBytes += chunk.length
@@ -34,7 +34,6 @@ export async function writeAll(file: string, stream: AsyncIterable<Uint8Array>, 
       })
     }
     await writer.end()
-    await handle.sync()
     return { digest, sizeBytes }
   } finally {
     await writer.settle()
@@ -42,12 +41,13 @@ export async function writeAll(file: string, stream: AsyncIterable<Uint8Array>, 
   }
 }
 
-function createWriter(handle: FileHandle) {
+function createWriter(handle: FileHandle, frees: boolean) {
   let gathered: Uint8Array[] = []
   let gatheredBytes = 0
   let unflushedBytes = 0
   let writing: Promise<void> = Promise.resolve()
-  let flushing: Promise<void> = Promise.resolve()
+  let flushing: Promise<void> | undefined
+  let failure: { readonly thrown: unknown } | undefined
 
   async function writeOut(): Promise<void> {
     await writing
@@ -55,14 +55,22 @@ function createWriter(handle: FileHandle) {
     unflushedBytes += gatheredBytes
     gathered = []
     gatheredBytes = 0
-    writing = writePieces(handle, pieces)
+    writing = frees ? writePieces(handle, pieces).then(() => pieces.forEach(free)) : writePieces(handle, pieces)
     // Awaited with the next piece; until then a failure must not count as unhandled.
     writing.catch(ignored)
-    if (unflushedBytes < FLUSH_BYTES) return
+    if (unflushedBytes >= FLUSH_BYTES && !flushing) flush()
+  }
+  /** One at a time, and nobody waits for it before the end: the disk works while more arrives. */
+  function flush(): void {
     unflushedBytes = 0
-    await flushing
-    flushing = writing.then(() => handle.datasync())
-    flushing.catch(ignored)
+    flushing = writing
+      .then(() => handle.datasync())
+      .catch((thrown: unknown) => {
+        failure ??= { thrown }
+      })
+      .finally(() => {
+        flushing = undefined
+      })
   }
   return {
     async add(chunk: Uint8Array): Promise<void> {
@@ -74,12 +82,20 @@ function createWriter(handle: FileHandle) {
       await writeOut()
       await writing
       await flushing
+      // The system tells of a write that failed to reach the disk once, and it may have told the flush before.
+      if (failure) throw failure.thrown
+      await handle.sync()
     },
     /** Resolves when nothing is under way, failed or not, so that the file can be closed. */
     async settle(): Promise<void> {
       await Promise.allSettled([writing, flushing])
     },
   }
+}
+
+/** Gives memory back at once, unless it is part of something larger. */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 function ignored(): void {}

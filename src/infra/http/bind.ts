@@ -110,7 +110,7 @@ async function sendBytes(response: ServerResponse, reply: ByteReply): Promise<vo
 }
 
 /** Sends a stream as fast as the client takes it and no faster; stops reading when the client has gone. */
-export async function sendStream(response: ServerResponse, stream: AsyncIterable<Uint8Array>): Promise<void> {
+async function sendStream(response: ServerResponse, stream: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of stream) {
     if (response.destroyed) return
     if (!response.write(chunk)) await drained(response)

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { sendStream } from './bind.ts'
+import { AppError } from '../../contract/errors.ts'
 
 type ByteRange = { readonly first: number; readonly last: number }
 
@@ -11,8 +11,8 @@ type FileReply = {
   readonly digest: string
   /** Sent as an attachment of this name, so that no browser shows it as a page of ours. */
   readonly filename: string
-  /** Called only when bytes are wanted. */
-  readonly open: (range?: ByteRange) => Promise<AsyncIterable<Uint8Array>>
+  /** Gives all of it, or a range, piece by piece; a piece is done with when its promise settles. Called only when bytes are wanted. */
+  readonly send: (write: (piece: Uint8Array) => Promise<void>, range?: ByteRange) => Promise<void>
 }
 
 /**
@@ -27,17 +27,31 @@ export async function sendFile({ request, response }: { request: IncomingMessage
   const range = ifRange === undefined || ifRange === etag ? rangeFrom(request.headers.range, file.sizeBytes) : undefined
   if (range === 'beyond')
     return void response.writeHead(416, { ...always, 'content-range': `bytes */${file.sizeBytes}`, 'content-length': 0 }).end()
-  // Before the head is written, so that what cannot be opened is answered as the error it is.
-  const stream = request.method === 'HEAD' ? undefined : await file.open(range)
-  response.writeHead(range ? 206 : 200, {
+  const head = {
     ...always,
     'content-type': file.contentType,
     'content-disposition': attachment(file.filename),
     'content-length': range ? range.last - range.first + 1 : file.sizeBytes,
     ...(range ? { 'content-range': `bytes ${range.first}-${range.last}/${file.sizeBytes}` } : {}),
+  }
+  const begin = () => response.writeHead(range ? 206 : 200, head)
+  // The head goes with the first piece, so that what cannot be read is answered as the error it is.
+  if (request.method !== 'HEAD') await file.send((piece) => written(response.headersSent ? response : begin(), piece), range)
+  if (!response.headersSent) begin()
+  response.end()
+}
+
+/** Resolves when the piece has been handed on to the network; throws `cancelled` when the client is gone. */
+function written(response: ServerResponse, piece: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const gone = () => reject(new AppError('cancelled', 'the client went away before it had the whole file'))
+    if (response.destroyed) return gone()
+    response.once('close', gone)
+    response.write(piece, () => {
+      response.off('close', gone)
+      resolve()
+    })
   })
-  if (stream) await sendStream(response, stream)
-  else response.end()
 }
 
 function namesTag(header: string | undefined, etag: string): boolean {

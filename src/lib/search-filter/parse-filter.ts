@@ -23,11 +23,12 @@ export function parseFilter(text: string | undefined, grammar: Grammar): Clause[
     throw new SyntaxError(`Search filter contained multiple expression '${text}'. Provide AND-ed expression list.`)
   const clauses: Clause[] = []
   for (;;) {
+    // Whoever joins parts with AND sends a stray one where a part is empty.
+    while (isWord(reading.tokens[reading.at], 'AND')) reading.at += 1
+    const next = reading.tokens[reading.at]
+    if (next === undefined || (next.text === ';' && reading.at === reading.tokens.length - 1)) return clauses
+    if (clauses.length > 0 && !isWord(reading.tokens[reading.at - 1], 'AND')) throw invalidClause(reading)
     clauses.push(readClause(reading, grammar))
-    const joint = reading.tokens[reading.at]
-    if (joint === undefined || (joint.text === ';' && reading.at === reading.tokens.length - 1)) return clauses
-    if (!isWord(joint, 'AND')) throw invalidClause(reading)
-    reading.at += 1
   }
 }
 

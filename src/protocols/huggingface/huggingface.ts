@@ -72,8 +72,13 @@ async function sendOne(exchange: Exchange, snapshots: Snapshots, blobs: Blobs): 
   const { digest, sizeBytes } = found
   exchange.response.setHeader('x-linked-size', sizeBytes)
   exchange.response.setHeader('x-linked-etag', `"${digest}"`)
-  const open = async (range?: { first: number; last: number }) => (await blobs.get(digest, range)).stream
-  await sendFile(exchange, { contentType: mediaTypeOf(path), filename: nameOf(path), sizeBytes, digest, open })
+  await sendFile(exchange, {
+    contentType: mediaTypeOf(path),
+    filename: nameOf(path),
+    sizeBytes,
+    digest,
+    send: (write, range) => blobs.send(digest, write, range),
+  })
 }
 
 async function sendTree(exchange: Exchange, snapshots: Snapshots): Promise<void> {

@@ -19,7 +19,7 @@ export function artifactRoutes({ artifacts, uploads, roots, uploadLimitBytes }: 
   async function send(exchange: Exchange, path: string): Promise<void> {
     const file = await artifacts.open(exchange.caller.project, path)
     const { sizeBytes, digest } = file
-    await sendFile(exchange, { contentType: mediaTypeOf(path), filename: nameOf(file.path), sizeBytes, digest, open: file.read })
+    await sendFile(exchange, { contentType: mediaTypeOf(path), filename: nameOf(file.path), sizeBytes, digest, send: file.send })
   }
 
   function body(exchange: Exchange) {
@@ -30,7 +30,7 @@ export function artifactRoutes({ artifacts, uploads, roots, uploadLimitBytes }: 
   }
 
   async function take(exchange: Exchange): Promise<void> {
-    await artifacts.put(exchange.caller.project, safePath(exchange.params['*'] ?? ''), body(exchange))
+    await artifacts.put(exchange.caller.project, safePath(exchange.params['*'] ?? ''), body(exchange), { frees: true })
     sendJson(exchange.response, 200, {})
   }
 

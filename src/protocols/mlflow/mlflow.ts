@@ -11,6 +11,7 @@ import { artifactRoutes } from './artifact-bytes.ts'
 import { type ArtifactRoots, artifactRpcs } from './artifacts.ts'
 import { evaluationRpcs } from './evaluation-datasets.ts'
 import { fail, noSuchEndpoint } from './failures.ts'
+import { graphqlRpcs } from './graphql.ts'
 import { registryRpcs } from './registry.ts'
 import { versionNumber } from './registry-rules.ts'
 import { routesFrom, rpc } from './rpc.ts'
@@ -62,7 +63,7 @@ export function mlflowRoutes(deps: Deps): Route[] {
   return [
     ...artifactRoutes(files),
     ...traceFileRoutes(deps),
-    ...routesFrom(rpcs, deps),
+    ...routesFrom([...rpcs, ...graphqlRpcs(rpcs)], deps),
     { method: 'GET', path: '/health', scope: 'public', handle: ({ response }) => void response.end('OK'), fail },
     { method: 'GET', path: '/version', scope: 'public', handle: ({ response }) => void response.end(MLFLOW_VERSION), fail },
     ...['/api/2.0/*', '/api/3.0/*', '/ajax-api/*'].flatMap((path) =>

@@ -1,4 +1,16 @@
 import { AppError } from '../../contract/errors.ts'
+import { list, message, string } from './fields.ts'
+
+/** Fields that many calls of the registry share. */
+export const oneModel = { name: string({ required: true }) }
+export const oneVersion = { ...oneModel, version: string({ required: true }) }
+export const oneTag = { key: string({ required: true }), value: string() }
+export const tagFields = list(message(oneTag))
+
+/** What the ledger keeps as the reason: the protocol has no field for one. */
+export const REASON = 'asked by an MLflow client'
+
+export const registryPath = (path: string) => [`/api/2.0/mlflow/${path}`]
 
 const MOST_NAME_CHARACTERS = 256
 const MOST_TAG_KEY_CHARACTERS = 250
@@ -49,4 +61,13 @@ export function checkedTags(tags: readonly { readonly key: string; readonly valu
 
 function checkLength(what: string, text: string, most: number): void {
   if (text.length > most) throw new AppError('invalid', `'${what}' exceeds the maximum length of ${most} characters: it has ${text.length}`)
+}
+
+/** Throws `invalid` for a page of none or of too many. */
+export function atMost(name: string, value: number, most: number): number {
+  if (value >= 1 && value <= most) return value
+  throw new AppError(
+    'invalid',
+    `Invalid value ${value} for parameter '${name}' supplied: It must be at most ${most}, but got value ${value}`,
+  )
 }

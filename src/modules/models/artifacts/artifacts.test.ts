@@ -49,7 +49,10 @@ eachSql((name, open) => {
       const stored = await put('./a//b/one.txt', 'hello world')
       expect(stored).toMatchObject({ path: 'a/b/one.txt', sizeBytes: 11 })
       expect(await read('a/b/one.txt')).toBe('hello world')
-      expect(await text(await (await artifacts.open('p', 'a/b/./one.txt')).read({ first: 6, last: 10 }))).toBe('world')
+      const pieces: string[] = []
+      const take = async (piece: Uint8Array) => void pieces.push(Buffer.from(piece).toString())
+      await (await artifacts.open('p', 'a/b/./one.txt')).send(take, { first: 6, last: 10 })
+      expect(pieces.join('')).toBe('world')
       await put('a/b/one.txt', 'replaced')
       expect(await read('a/b/one.txt')).toBe('replaced')
     })

@@ -13,17 +13,20 @@ import { filesOfTree, freezeTree } from './trees.ts'
 
 /** A file of the tree: its path from the root of the project, the SHA-256 of its content, its size. */
 export type ArtifactFile = { readonly path: string; readonly digest: string; readonly sizeBytes: number; readonly updatedAt: number }
-/** `read` gives the content, whole and verified, or the part in `range` as it lies there. */
-type OpenFile = ArtifactFile & { read(range?: ByteRange): Promise<AsyncIterable<Uint8Array>> }
+/** `read` gives the content, verified; `send` gives it, or a part of it, in pieces whose memory is used again: see `Blobs`. */
+type OpenFile = ArtifactFile & {
+  read(): Promise<AsyncIterable<Uint8Array>>
+  send(write: (piece: Uint8Array) => Promise<void>, range?: ByteRange): Promise<void>
+}
 
 type Contract = Omit<Verbs<typeof artifacts>, 'collectGarbage'>
 export type Artifacts = Contract & {
   /**
    * Stores a stream under a path, replacing a file that is there; it survives power loss when the promise resolves, and
    * nothing of it is there before. Throws `invalid` for a path that climbs, `conflict` where a file and a folder meet,
-   * `too_large`, and what the stream throws.
+   * `too_large`, and what the stream throws. `frees` as for `Blobs`.
    */
-  put(project: string, path: string, stream: AsyncIterable<Uint8Array>): Promise<ArtifactFile>
+  put(project: string, path: string, stream: AsyncIterable<Uint8Array>, options?: { readonly frees?: boolean }): Promise<ArtifactFile>
   /** Puts content that is stored already under a path. Throws as `put` does, and `not_found` when no such content is stored. */
   link(project: string, path: string, content: { readonly digest: string; readonly sizeBytes: number }): Promise<ArtifactFile>
   /** Finds a file to read; throws `not_found`, or `invalid` when the path is a folder. */
@@ -95,16 +98,20 @@ export function createArtifacts(deps: Deps): Artifacts {
     link,
     walk,
     stat,
-    async put(project, path, stream) {
+    async put(project, path, stream, { frees = false } = {}) {
       await refuseMeeting(store, sql, project, filePathFrom(path))
-      return await link(project, path, await blobs.put(stream, { maxBytes: uploadLimitBytes }), true)
+      return await link(project, path, await blobs.put(stream, { maxBytes: uploadLimitBytes, frees }), true)
     },
     async open(project, path) {
       const found = await store.find(sql, project, pathFrom(path))
       if (!found) throw new AppError('not_found', `No such artifact: '${path}'; "setpoint artifacts list-files" shows what there is`)
       if (found.digest === null) throw new AppError('invalid', `Artifact path refers to a directory, not a file: '${path}'`)
       const file = fileFrom(found)
-      return { ...file, read: async (range) => (await blobs.get(file.digest, range)).stream }
+      return {
+        ...file,
+        read: async () => (await blobs.get(file.digest)).stream,
+        send: (write, range) => blobs.send(file.digest, write, range),
+      }
     },
     async list(project, folder) {
       const listed: ArtifactEntry[] = []
@@ -138,7 +145,7 @@ function verbsOf({ sql }: Deps, store: Store, files: Omit<Artifacts, keyof Contr
       return (await store.page(sql, caller.project, pathFrom(folder), after, limit)).map(entryFrom)
     },
     async uploadFile({ path, body }, caller) {
-      return { ...(await files.put(caller.project, path, body)), isFolder: false }
+      return { ...(await files.put(caller.project, path, body, { frees: true })), isFolder: false }
     },
     async downloadFile({ path }, caller) {
       const file = await files.open(caller.project, path)
@@ -176,7 +183,7 @@ function verbsOf({ sql }: Deps, store: Store, files: Omit<Artifacts, keyof Contr
 /** Reads a file to its end; what is wrong with it, if anything is. */
 async function problemOf(open: () => Promise<OpenFile>): Promise<string | undefined> {
   try {
-    for await (const _ of await (await open()).read());
+    await (await open()).send(async () => {})
     return undefined
   } catch (thrown) {
     return messageFrom(thrown)

@@ -14,7 +14,10 @@ type SentPart = { readonly number: number; readonly digest: string }
 export type Uploads = {
   /** Whoever has the secret may send parts. Throws `throttled` when too many uploads of the project are open. */
   begin(project: string, path: string, parts: number): Promise<{ readonly id: string; readonly secret: string }>
-  /** Takes one part, in place of an earlier one of its number; answers its digest. Throws `forbidden` for another secret. */
+  /**
+   * Takes one part, in place of an earlier one of its number; answers its digest. The memory of what is sent is freed, as for
+   * `Blobs`. Throws `forbidden` for another secret.
+   */
   takePart(id: string, secret: string, number: number, stream: AsyncIterable<Uint8Array>): Promise<string>
   /** Puts the parts together under the path of the upload. Throws `invalid` when they are not those that were taken. */
   complete(project: string, id: string, path: string, parts: readonly SentPart[]): Promise<ArtifactFile>
@@ -56,7 +59,7 @@ export function createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBy
       if (!upload || !timingSafeEqual(Buffer.from(hashOf(secret)), Buffer.from(upload.secret_hash)))
         throw new AppError('forbidden', 'there is no open upload with this id and secret')
       const others = bytesOf(await store.listParts(sql, upload), number)
-      const { digest, sizeBytes } = await blobs.put(stream, { maxBytes: Math.max(uploadLimitBytes - others, 0) })
+      const { digest, sizeBytes } = await blobs.put(stream, { maxBytes: Math.max(uploadLimitBytes - others, 0), frees: true })
       await sql.transaction(async (tx) => {
         if (!(await store.findUpload(tx, id))) throw ended(id)
         if (bytesOf(await store.listParts(tx, upload), number) + sizeBytes > uploadLimitBytes) throw tooLarge(uploadLimitBytes)

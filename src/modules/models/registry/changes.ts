@@ -12,6 +12,7 @@ import { needModel, needVersion } from './needed.ts'
 import { checkTransition, policyOf } from './policy.ts'
 import type { Registry } from './registry.ts'
 import * as store from './store.ts'
+import { toldTags } from './told-tags.ts'
 
 type Deps = { sql: Sql; clock: Clock; ledger: Ledger; bus: Bus; documents: Documents }
 type Tag = Readonly<Record<string, string | null>>
@@ -53,7 +54,7 @@ export function createChanges(deps: Deps): Changes {
         if (!(await store.insertModel(tx, caller.project, created)))
           throw new AppError('conflict', `Registered Model (name=${model}) already exists`, { model })
         const act = { operation: 'registry.createModel', event: 'registry.model_created', reason }
-        await commitModel(tx, caller, model, act)
+        await commitModel(tx, caller, model, act, toldTags(tags))
       })
       return created
     },
@@ -70,7 +71,7 @@ export function createChanges(deps: Deps): Changes {
           updatedAt: description === undefined && name === undefined ? before.updatedAt : now,
         }
         await store.saveModel(tx, caller.project, after)
-        await commitModel(tx, caller, model, { operation: 'registry.updateModel', event: 'registry.model_updated', reason }, keysOf(tags))
+        await commitModel(tx, caller, model, { operation: 'registry.updateModel', event: 'registry.model_updated', reason }, toldTags(tags))
         return name === undefined || name === model ? after : await rename(deps, tx, caller, after, name, reason)
       })
     },
@@ -110,7 +111,7 @@ export function createChanges(deps: Deps): Changes {
         const others = archiveOthers && stage ? await store.pageVersions(tx, caller.project, { model, stage }, MOST_VERSIONS) : []
         for (const other of others.filter((one) => one.version !== version))
           await save(deps, tx, caller, { ...other, stage: 'archived', updatedAt: now }, reason)
-        await save(deps, tx, caller, after, reason, { ...keysOf(tags), ...(stage && { stage, from: before.stage }) })
+        await save(deps, tx, caller, after, reason, { ...toldTags(tags), ...(stage && { stage, from: before.stage }) })
         if (stage) await touch(deps, tx, caller, model, reason)
         return after
       })
@@ -182,13 +183,6 @@ async function rename({ ledger, bus }: Deps, tx: Tx, caller: Caller, model: Mode
   for (const held of [model.name, name]) await ledger.seal(tx, { ...seal, table: store.modelsTable, key: [project, held] })
   await bus.publish(tx, { name: 'registry.model_renamed', project, subject: name, data: { model: name, from: model.name, by: caller.id } })
   return { ...renamed, aliases: model.aliases.map((alias) => ({ ...alias, model: name })) }
-}
-
-/** An event names what changed; who listens reads what it is now, for a tag may be longer than an event. */
-function keysOf(tags: Tag | undefined): { tagsSet: string[]; tagsRemoved: string[] } {
-  const entries = Object.entries(tags ?? {})
-  const keys = (removed: boolean) => entries.filter(([, value]) => (value === null) === removed).map(([key]) => key)
-  return { tagsSet: keys(false), tagsRemoved: keys(true) }
 }
 
 function withTags(before: Readonly<Record<string, string>>, change: Tag | undefined): Record<string, string> {

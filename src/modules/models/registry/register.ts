@@ -18,6 +18,7 @@ import type { Places } from './places.ts'
 import { missingFrom, policyOf } from './policy.ts'
 import type { Registration, Registry } from './registry.ts'
 import * as store from './store.ts'
+import { toldTags } from './told-tags.ts'
 
 type Deps = {
   sql: Sql
@@ -65,7 +66,7 @@ export function createRegister(deps: Deps, { moveAliasIn }: Aliases): Registry['
         name: 'registry.version_registered',
         project: caller.project,
         subject: input.model,
-        data: { model: input.model, version: number, training: input.training ?? null },
+        data: { model: input.model, version: number, training: input.training ?? null, ...toldTags(input.tags) },
       })
       if (input.alias === 'champion' && (await findAlias(tx, caller.project, input.model, 'champion')))
         throw new AppError(

@@ -5,6 +5,7 @@ import { type LoggedMetric, type Pair, RUN_NAME_TAG } from './entities.ts'
 import type { InsertRows } from './insert-rows.ts'
 import type { Batch } from './limits.ts'
 import { needActive, noLoggedModel, noRun, paramChanged, paramsChanged } from './refusals.ts'
+import type { Settling } from './settling.ts'
 import { findRunRows, updateRun } from './store.ts'
 import { insertMetrics, insertParams, pairsOf, type RunOf, saveTags } from './store-measurements.ts'
 import { insertModelMetrics, knownModels } from './store-models.ts'
@@ -18,14 +19,14 @@ const MOST_CALLS_PER_COMMIT = 128
 const MOST_ROWS_PER_COMMIT = 20_000
 const MOST_WAITING_CALLS = 10_000
 
-type Deps = { readonly sql: Sql; readonly log: Log; readonly insertRows: InsertRows }
+type Deps = { readonly sql: Sql; readonly log: Log; readonly insertRows: InsertRows; readonly settling: Settling }
 
 /**
  * Adds measurements to runs. Calls that come while a commit is under way are committed together, so that many writers
  * share the flush to disk; each is answered after its own commit. A call that cannot be kept is refused by itself.
  */
 export function createBatchLog(deps: Deps): (addition: Addition) => Promise<void> {
-  const { sql, log } = deps
+  const { sql, log, settling } = deps
   const waiting: Waiting[] = []
   let isDraining = false
 
@@ -36,7 +37,7 @@ export function createBatchLog(deps: Deps): (addition: Addition) => Promise<void
 
   async function commit(group: readonly Waiting[]): Promise<void> {
     try {
-      const refusals = await sql.transaction((tx) =>
+      const { refusals, accepted } = await sql.transaction((tx) =>
         writeAll(
           deps,
           tx,
@@ -48,12 +49,21 @@ export function createBatchLog(deps: Deps): (addition: Addition) => Promise<void
         if (refusal) one.reject(refusal)
         else one.resolve()
       }
+      await settleDue(accepted)
     } catch (thrown) {
       if (group.length === 1) return group[0]!.reject(thrown)
       // One that the store itself refuses must not take the others with it.
       log.warn('runs.group_refused', { calls: group.length, error: thrown })
       for (const one of group) await commit([one])
     }
+  }
+
+  /** Between two commits, so that a run that logs without end is put in order on the way. */
+  async function settleDue(accepted: readonly Accepted[]): Promise<void> {
+    const due = new Map<string, RunRow>()
+    for (const { row, addition } of accepted) if (settling.isDue(row, addition.metrics.length)) due.set(row.id, row)
+    for (const row of due.values())
+      await settling.settle(row).catch((error: unknown) => log.warn('runs.settling_failed', { run: row.id, error }))
   }
 
   return (addition) =>
@@ -80,10 +90,13 @@ function takeGroup(waiting: Waiting[]): Waiting[] {
   return waiting.splice(0, count)
 }
 
-/** Writes what can be kept; answers the refusal of each addition that cannot, by its position. */
-async function writeAll({ sql, insertRows }: Deps, tx: Tx, additions: readonly Addition[]): Promise<Map<number, AppError>> {
+type Accepted = { readonly row: RunRow; readonly addition: Addition }
+type Written = { readonly refusals: ReadonlyMap<number, AppError>; readonly accepted: readonly Accepted[] }
+
+/** Writes what can be kept; answers it, and the refusal of each addition that cannot, by its position. */
+async function writeAll({ sql, insertRows }: Deps, tx: Tx, additions: readonly Addition[]): Promise<Written> {
   const refusals = new Map<number, AppError>()
-  const accepted: { row: RunRow; addition: Addition }[] = []
+  const accepted: Accepted[] = []
   const byProject = Map.groupBy(additions.entries(), ([, addition]) => addition.project)
   for (const [project, group] of [...byProject].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const ids = new Set(group.map(([, addition]) => addition.runId))
@@ -116,10 +129,10 @@ async function writeAll({ sql, insertRows }: Deps, tx: Tx, additions: readonly A
   const tags = entriesOf(accepted, (addition) => addition.tags.filter(({ key, value }) => key !== RUN_NAME_TAG || value !== ''))
   await saveTags(insertRows, tx, tags)
   for (const { row, entry } of tags) if (entry.key === RUN_NAME_TAG) await updateRun(tx, row, { name: entry.value })
-  return refusals
+  return { refusals, accepted }
 }
 
-function entriesOf<T>(accepted: readonly { row: RunRow; addition: Addition }[], list: (addition: Addition) => readonly T[]): RunOf<T>[] {
+function entriesOf<T>(accepted: readonly Accepted[], list: (addition: Addition) => readonly T[]): RunOf<T>[] {
   return accepted.flatMap(({ row, addition }) => list(addition).map((entry) => ({ row, entry })))
 }
 

@@ -3,6 +3,7 @@ import type { DatasetInput, DatasetSummary, Metric, ModelOutput, Page } from './
 import type { RunLifecycle } from './lifecycle.ts'
 import { checkDatasetInputs, checkLength, checkRunId, checkWhole, experimentNumber, invalid } from './limits.ts'
 import { pageToken, placeFrom } from './page-token.ts'
+import type { Settling } from './settling.ts'
 import { findRunRow, findRunRows } from './store.ts'
 import { insertDatasetInput, saveRunModel, summarizeDatasets } from './store-inputs.ts'
 import { readHistory, sampleHistory } from './store-measurements.ts'
@@ -14,7 +15,7 @@ const MOST_SUMMARIZED_EXPERIMENTS = 20
 export type RunMetric = Metric & { readonly runId: string }
 
 /** What was measured in runs over time, and what went into them and came out. */
-export function createHistories({ sql, lifecycle }: { sql: Sql; lifecycle: RunLifecycle }) {
+export function createHistories({ sql, lifecycle, settling }: { sql: Sql; lifecycle: RunLifecycle; settling: Settling }) {
   return {
     /** By time, step and value; everything without `maxResults`. Nothing for a run or metric that is not there. */
     async metricHistory(
@@ -28,6 +29,7 @@ export function createHistories({ sql, lifecycle }: { sql: Sql; lifecycle: RunLi
       const { offset } = placeFrom(token)
       const row = await findRunRow(sql, project, runId)
       if (!row) return { items: [], nextPageToken: undefined }
+      await settling.prepare(row)
       const limit = maxResults === undefined ? undefined : maxResults + 1
       const found = await readHistory(sql, project, row.run, key, { offset, limit })
       if (maxResults === undefined) return { items: found.slice(offset), nextPageToken: undefined }
@@ -40,6 +42,7 @@ export function createHistories({ sql, lifecycle }: { sql: Sql; lifecycle: RunLi
       const points: RunMetric[] = []
       for (const [runId, row] of [...rows].sort(([a], [b]) => (a < b ? -1 : 1))) {
         if (points.length >= limit) break
+        await settling.prepare(row)
         const found = await readHistory(sql, project, row.run, key, { offset: 0, limit: limit - points.length })
         points.push(...found.map((metric) => ({ ...metric, runId })))
       }
@@ -55,6 +58,7 @@ export function createHistories({ sql, lifecycle }: { sql: Sql; lifecycle: RunLi
       for (const runId of runIds) {
         const row = await findRunRow(sql, project, runId)
         if (!row) continue
+        await settling.prepare(row)
         const found = await sampleHistory(sql, project, row.run, sampling)
         points.push(...found.map((metric) => ({ ...metric, runId })))
       }

@@ -9,5 +9,6 @@ export type {
   Run,
   RunInfo,
 } from './entities.ts'
+export type { Deleted } from './purge.ts'
 export { createRuns, type Runs } from './runs.ts'
 export { createTrackingVerbs } from './verbs.ts'

@@ -137,6 +137,25 @@ eachSql((_name, open) => {
     ])
   })
 
+  test('a history is whole and in order, however much of it was put in order before, and what is sent again stays one', async () => {
+    const { runs } = await setUp()
+    const id = await newRun(runs)
+    const batch = (from: number) =>
+      log(runs, id, { metrics: Array.from({ length: 1_000 }, (_, i) => point(`m${i % 2}`, i, 50_000 - from - i, from + i)) })
+    const steps = async () => (await runs.metricHistory(P, id, 'm0')).items.map((metric) => metric.step)
+    const expected = (count: number) => Array.from({ length: count / 2 }, (_, i) => 50_000 - 2 * i)
+    await batch(0)
+    expect(await steps()).toEqual(expected(1_000))
+    await batch(0)
+    expect(await steps()).toEqual(expected(1_000))
+    await Promise.all(Array.from({ length: 25 }, (_, i) => batch(i * 1_000)))
+    await batch(3_000)
+    expect(await steps()).toEqual(expected(25_000))
+    expect((await runs.sampledHistories(P, [id], { key: 'm0', points: 3, steps: undefined })).map((metric) => metric.step)).toEqual([
+      25_002, 33_336, 50_000,
+    ])
+  })
+
   test('limits of a batch, and names that are paths to elsewhere', async () => {
     const { runs } = await setUp()
     const id = await newRun(runs)

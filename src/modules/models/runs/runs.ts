@@ -11,9 +11,11 @@ import { createRunLifecycle, runsFrom } from './lifecycle.ts'
 import { checkedBatch, checkMaxResults, experimentNumber, invalid } from './limits.ts'
 import { createLoggedModels } from './logged-models.ts'
 import { pageToken, placeFrom } from './page-token.ts'
+import { createPurge } from './purge.ts'
 import { clausesOf, orderingsOf } from './search-conditions.ts'
 import { checkRunOrdering, runGrammar } from './search-grammars.ts'
 import { partsOf, type RunQuestion, searchRunNumbers } from './search-runs.ts'
+import { createSettling } from './settling.ts'
 import { findRunRowsByNumber, stagesOf } from './store.ts'
 
 const DEFAULT_RESULTS = 1_000
@@ -44,9 +46,10 @@ export type Runs = ReturnType<typeof createRuns>
  */
 export function createRuns({ sql, clock, log, random, hexId = () => randomUUID().replaceAll('-', '') }: Deps) {
   const insertRows = createInsertRows(sql.dialect)
+  const settling = createSettling({ sql })
   const experiments = createExperiments({ sql, clock })
   const lifecycle = createRunLifecycle({ sql, clock, random, hexId, insertRows, experiments })
-  const add = createBatchLog({ sql, log, insertRows })
+  const add = createBatchLog({ sql, log, insertRows, settling })
   const { prepare: _prepare, needActiveExperiment: _needActiveExperiment, ...experimentVerbs } = experiments
   const { needActiveRow: _needActiveRow, needRow: _needRow, ...runVerbs } = lifecycle
 
@@ -61,7 +64,8 @@ export function createRuns({ sql, clock, log, random, hexId = () => randomUUID()
   return {
     ...experimentVerbs,
     ...runVerbs,
-    ...createHistories({ sql, lifecycle }),
+    ...createPurge({ sql }),
+    ...createHistories({ sql, lifecycle, settling }),
     ...createLoggedModels({ sql, clock, random, hexId, experiments }),
     logBatch,
     async setRunTag(project: string, runId: string, tag: Pair): Promise<void> {

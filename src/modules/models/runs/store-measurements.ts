@@ -21,8 +21,8 @@ export function metricFrom({ key, at, step, value, is_nan }: MetricRow): Metric 
   return { key, value: is_nan ? Number.NaN : value, at, step }
 }
 
-const metricsTable: Insertion = {
-  table: 'run_metrics',
+const logTable: Insertion = {
+  table: 'run_metric_log',
   columns: ['project', 'run', 'key', 'at', 'step', 'value', 'is_nan'],
   tail: 'on conflict do nothing',
 }
@@ -42,7 +42,7 @@ const tagsTable: Insertion = {
 
 export type RunOf<T> = { readonly row: Pick<RunRow, 'project' | 'run' | 'experiment'>; readonly entry: T }
 
-/** Adds measurements to histories, and brings the latest ones up to date; what is there already changes nothing. */
+/** Adds measurements to the log, and brings the latest ones up to date; what is there already changes nothing. */
 export async function insertMetrics(insertRows: InsertRows, db: Db, metrics: readonly RunOf<Metric>[]): Promise<void> {
   type Latest = { row: RunOf<Metric>['row']; key: string; at: number; step: number; value: number; isNan: number }
   const latest = new Map<string, Latest>()
@@ -53,7 +53,7 @@ export async function insertMetrics(insertRows: InsertRows, db: Db, metrics: rea
     if (!before || isLater({ at, step, value }, before)) latest.set(name, { row, key, at, step, value, isNan })
     return [row.project, row.run, key, at, step, value, isNan]
   })
-  await insertRows(db, metricsTable, rows)
+  await insertRows(db, logTable, rows)
   // In one order for every writer, so that two of them cannot wait for each other.
   const newest = [...latest.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
   await insertRows(
@@ -61,6 +61,39 @@ export async function insertMetrics(insertRows: InsertRows, db: Db, metrics: rea
     latestTable,
     newest.map(({ row, key, at, step, value, isNan }) => [row.project, row.run, key, row.experiment, at, step, value, isNan]),
   )
+}
+
+/** Whether a run has measurements that are in the log only. */
+export async function hasLog(db: Db, { project, run }: Pick<RunRow, 'project' | 'run'>): Promise<boolean> {
+  const row = await tables(db)
+    .selectFrom('run_metric_log')
+    .select('at')
+    .where('project', '=', project)
+    .where('run', '=', run)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Moves the measurements of a run from the log into its histories; what is there already stays one. */
+export async function settleLog(db: Db, { project, run }: Pick<RunRow, 'project' | 'run'>): Promise<void> {
+  const columns = ['project', 'run', 'key', 'at', 'step', 'value', 'is_nan'] as const
+  await tables(db)
+    .insertInto('run_metrics')
+    .columns(columns)
+    .expression((eb) =>
+      eb
+        .selectFrom('run_metric_log')
+        .select(columns)
+        .where('project', '=', project)
+        .where('run', '=', run)
+        .orderBy('key')
+        .orderBy('at')
+        .orderBy('step'),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+  await tables(db).deleteFrom('run_metric_log').where('project', '=', project).where('run', '=', run).execute()
 }
 
 function isLater(a: { step: number; at: number; value: number }, b: { step: number; at: number; value: number }): boolean {

@@ -89,8 +89,9 @@ export async function modelsFrom(db: Db, project: string, rows: readonly ModelRo
     experimentId: String(row.experiment),
     name: row.name,
     artifactLocation: row.artifact_location,
-    modelType: row.model_type,
-    sourceRunId: row.source_run,
+    // Kept as empty texts, so that they compare and sort like others.
+    modelType: row.model_type || null,
+    sourceRunId: row.source_run || null,
     status: row.status,
     lifecycle: row.lifecycle,
     createdAt: row.created_at,

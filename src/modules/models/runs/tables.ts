@@ -43,8 +43,8 @@ export type ModelRow = {
   experiment: number
   name: string
   artifact_location: string
-  model_type: string | null
-  source_run: string | null
+  model_type: string
+  source_run: string
   status: ModelStatus
   lifecycle: Lifecycle
   created_at: number
@@ -59,6 +59,7 @@ export type Tables = {
   runs: RunRow
   run_params: RunPair
   run_tags: RunPair
+  run_metric_log: Measured & { project: string; run: number }
   run_metrics: Measured & { project: string; run: number }
   run_latest_metrics: Measured & { project: string; run: number; experiment: number }
   run_datasets: DatasetRow

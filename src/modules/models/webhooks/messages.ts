@@ -6,7 +6,7 @@ const PROMPT_TYPE_TAG = '_mlflow_prompt_type'
 const PROMPT_TEXT_TAG = 'mlflow.prompt.text'
 
 type Told = { readonly event: WebhookEvent; readonly data: object }
-/** What happened, and the record as it stands now. */
+/** What happened, and the record as it stands now; tags are those of the event where it carries them. */
 export type Happening = {
   readonly name: string
   readonly data: Readonly<Record<string, unknown>>
@@ -16,22 +16,23 @@ export type Happening = {
 
 /** What webhooks are told of a domain event: nothing, one message, or one for each tag. */
 export function messagesFrom({ name, data, model, version }: Happening): Told[] {
+  const told = data.tags as Readonly<Record<string, string>> | undefined
   const prompt = model.tags[PROMPT_TAG]?.toLowerCase() === 'true'
   const alias = { name: model.name, alias: data.alias }
   switch (name) {
     case 'registry.model_created':
-      return [{ event: prompt ? 'prompt.created' : 'registered_model.created', data: modelFacts(model) }]
+      return [{ event: prompt ? 'prompt.created' : 'registered_model.created', data: modelFacts({ ...model, tags: told ?? model.tags }) }]
     case 'registry.version_registered':
-      return version ? [versionMessage(version, prompt)] : []
+      return version ? [versionMessage({ ...version, tags: told ?? version.tags }, prompt)] : []
     case 'registry.alias_moved':
       return [{ event: prompt ? 'prompt_alias.created' : 'model_version_alias.created', data: { ...alias, version: String(data.version) } }]
     case 'registry.alias_removed':
       return [{ event: prompt ? 'prompt_alias.deleted' : 'model_version_alias.deleted', data: alias }]
     case 'registry.model_updated':
-      return prompt ? tagMessages('prompt_tag', { name: model.name }, model.tags, data) : []
+      return prompt ? tagMessages('prompt_tag', { name: model.name }, told ?? model.tags, data) : []
     case 'registry.version_updated': {
       const held = { name: model.name, version: String(data.version) }
-      return tagMessages(prompt ? 'prompt_version_tag' : 'model_version_tag', held, version?.tags ?? {}, data)
+      return tagMessages(prompt ? 'prompt_version_tag' : 'model_version_tag', held, told ?? version?.tags ?? {}, data)
     }
     default:
       return []
