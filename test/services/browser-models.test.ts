@@ -197,6 +197,7 @@ describe.skipIf(noChromium)(noChromium ? `the console’s models (skipped: ${noC
     await page.getByRole('heading', { name: /^churn\.v2 v1/ }).waitFor()
     await page.getByRole('link', { name: 'model.onnx' }).waitFor()
     await page.getByText('It was never champion.').waitFor()
+    await page.getByRole('region', { name: 'What stands on it' }).getByText('trained from it').waitFor()
   })
 
   test('models are found by name, with the versions that aliases name', async () => {

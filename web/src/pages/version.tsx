@@ -11,6 +11,7 @@ import { Pill, Problem, Skeleton } from '../parts/notes.tsx'
 import { Pairs } from '../parts/pairs.tsx'
 import { Reigns } from '../parts/reigns.tsx'
 import { Section } from '../parts/section.tsx'
+import { StandsOn } from '../parts/stands-on.tsx'
 import { Features, Signature, VersionFiles } from '../parts/version-files.tsx'
 import { Manifest, RunOf } from '../parts/version-origin.tsx'
 import { formatText } from '../parts/version-table.tsx'
@@ -67,6 +68,9 @@ function Content({ version }: { version: ModelVersion }) {
           </Section>
           <Section title="Files">
             <VersionFiles version={version} />
+          </Section>
+          <Section title="What stands on it">
+            <StandsOn model={version.model} version={version.version} />
           </Section>
           <Section title="When it was champion">
             <Reigns model={version.model} version={version.version} />
