@@ -248,6 +248,31 @@ export const registry = {
     }),
     examples: ['setpoint registry live-on churn 2026-11-01'],
   }),
+  getLineage: endpoint({
+    method: 'GET',
+    path: '/api/v1/models/:model/versions/:version/lineage',
+    summary: 'Say what a version was made from, and what stands on it',
+    scope: 'read',
+    input: oneVersion,
+    output: z.object({
+      upstream: z.object({
+        run: z.string().nullable(),
+        loggedModel: z.string().nullable(),
+        commit: z.string().nullable(),
+        dataSnapshot: z.string().nullable(),
+        training: z.string().nullable(),
+        parent: z.int().nullable(),
+        copiedFrom: z.string().nullable(),
+        features: Labels,
+        prompts: Labels,
+      }),
+      downstream: z.object({
+        deployments: z.array(z.object({ name: z.string(), alias: z.string() })).describe('what serves it, or tries it'),
+        versions: z.array(z.object({ model: z.string(), version: z.int(), relation: z.enum(['trained from it', 'copied from it']) })),
+      }),
+    }),
+    examples: ['setpoint registry get-lineage churn 3'],
+  }),
   suggestVersion: endpoint({
     method: 'GET',
     path: '/api/v1/models/:model/versions/:version/semantic-version',

@@ -107,9 +107,9 @@ export const runs = {
     summary: 'Download all runs that a filter finds as a table',
     scope: 'read',
     returns: 'bytes',
-    input: z.strictObject({ ...search, format: z.enum(['csv', 'jsonl']).default('csv') }),
+    input: z.strictObject({ ...search, format: z.enum(['csv', 'parquet', 'jsonl']).default('csv') }),
     output: z.unknown(),
-    examples: ['setpoint runs export --experiments churn > churn.csv'],
+    examples: ['setpoint runs export --experiments churn > churn.csv', 'setpoint runs export --format parquet > runs.parquet'],
   }),
   delete: endpoint({
     method: 'DELETE',

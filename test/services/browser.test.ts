@@ -1,30 +1,16 @@
-import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Server, startServer } from '../../examples/phishing/demo/server.ts'
 import { access } from '../../src/contract/access.ts'
 import { type Client, createClient } from '../../src/contract/client.ts'
 import { documents } from '../../src/contract/documents.ts'
 import { loops } from '../../src/contract/loops.ts'
+import { buildConsole, noChromium, openBrowser } from './chromium.ts'
 
 // The console as a person meets it: the real server in a process of its own, its sign-in link, a real browser.
-const root = path.resolve(import.meta.dirname, '../..')
-const programs = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const program = programs.find((file) => fs.existsSync(file))
-const quiet = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-
 const document = (kind: string, spec: Record<string, unknown>) => ({
   apiVersion: 'setpoint/v1',
   kind,
@@ -47,32 +33,19 @@ const declared = [
   }),
 ]
 
-describe.skipIf(!program)(program ? 'the console' : `the console (skipped: no Chromium at ${programs.join(', ')})`, () => {
+describe.skipIf(noChromium)(noChromium ? `the console (skipped: ${noChromium})` : 'the console', () => {
   const data = fs.mkdtempSync(path.join(os.tmpdir(), 'setpoint-browser-'))
-  const complaints: string[] = []
+  let complaints: string[]
   let server: Server
   let client: Client
   let browser: Browser
   let page: Page
 
   beforeAll(async () => {
-    execFileSync(process.execPath, ['node_modules/vite/bin/vite.js', 'build', 'web', '--logLevel', 'error'], {
-      cwd: root,
-      env: { ...process.env, NODE_ENV: 'production' },
-    })
+    buildConsole()
     server = await startServer(data)
     client = createClient({ url: server.url, token: server.token })
-    browser = await chromium.launch({ executablePath: program!, args: quiet })
-    page = await browser.newPage()
-    page.setDefaultTimeout(20_000)
-    page.on(
-      'console',
-      (message) => ['error', 'warning'].includes(message.type()) && complaints.push(`${message.text()} ${message.location().url}`),
-    )
-    page.on('pageerror', (error) => complaints.push(error.stack ?? error.message))
-    await page.addInitScript(() =>
-      addEventListener('securitypolicyviolation', (event) => console.error(`policy violated: ${event.violatedDirective}`)),
-    )
+    ;({ browser, page, complaints } = await openBrowser())
   })
 
   afterAll(async () => {

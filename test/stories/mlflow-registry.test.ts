@@ -149,6 +149,19 @@ test('an unknown path says so in the way clients fall back on, and another proje
   expect((await send('GET', '/p/default/api/2.0/mlflow/registered-models/get', { name: 'a-1' }, stranger)).status).toBe(403)
 })
 
+test('what a version was made from and what stands on it', async () => {
+  await send('POST', 'registered-models/create', { name: 'copy' })
+  await version('copy', { source: 'models:/served/1' })
+  expect(await world.admin.call(registry.getLineage, { model: 'served', version: 1 })).toMatchObject({
+    downstream: {
+      deployments: [{ name: 'served', alias: 'champion' }],
+      versions: [{ model: 'copy', version: 1, relation: 'copied from it' }],
+    },
+  })
+  const copied = await world.admin.call(registry.getLineage, { model: 'copy', version: 1 })
+  expect(copied).toMatchObject({ upstream: { copiedFrom: 'models:/served/1' }, downstream: { deployments: [], versions: [] } })
+})
+
 test('the auditor’s questions are answered from the ledger', async () => {
   await send('POST', 'registered-models/create', { name: 'audited' })
   await version('audited')

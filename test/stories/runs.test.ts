@@ -1,3 +1,4 @@
+import { parquetReadObjects } from 'hyparquet'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { access } from '../../src/contract/access.ts'
 import { experiments } from '../../src/contract/experiments.ts'
@@ -317,6 +318,12 @@ test('people search, compare and export what training code logged', async () => 
       .map((line) => JSON.parse(line).id)
       .sort(),
   ).toEqual([...ids].sort())
+  const parquet = await world.admin.download(runs.export, { experiments: [experiment], format: 'parquet', orderBy: ['run_name'] })
+  const rows = await parquetReadObjects({ file: await parquet.arrayBuffer() })
+  expect(rows).toMatchObject([
+    { id: ids[0], name: 'r0', startedAt: expect.any(Date), endedAt: null, 'params.model': 'tree', 'metrics.loss': 1 / 3 },
+    { id: ids[1], name: 'r1', 'metrics.loss': Number.NaN, 'tags.mlflow.runName': 'r1' },
+  ])
   expect(await call(runs.delete, { run: ids[0]! })).toMatchObject({ lifecycle: 'deleted' })
   expect((await call(runs.search, { experiments: [experiment] })).runs).toHaveLength(1)
   await call(runs.restore, { run: ids[0]! })

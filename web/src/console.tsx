@@ -9,8 +9,14 @@ export type Console = {
   readonly client: Client
   readonly live: Live
   readonly session: Session | undefined
+  /** What stands before every path of this page: `/p/<project>` where it was opened inside a project, else nothing. */
+  readonly base: string
   readonly path: string
+  /** How the page is shown, as the query of its address. */
+  readonly query: URLSearchParams
   readonly navigate: (path: string) => void
+  /** Shows the same page another way; the way back leads out of the page still. */
+  readonly adjust: (query: URLSearchParams) => void
 }
 
 const ConsoleContext = createContext<Console | undefined>(undefined)
@@ -22,18 +28,21 @@ export function useConsole(): Console {
   return found
 }
 
-/** The client and the events of this page’s own server. `onSignedOut` is called whenever a request finds no session. */
-export function connect(onSignedOut: () => void): { client: Client; live: Live } {
+/**
+ * The client and the events of this page’s own server, in the project that `base` enters. `onSignedOut` is called whenever a
+ * request finds no session.
+ */
+export function connect(base: string, onSignedOut: () => void): { client: Client; live: Live } {
   async function send(url: string, init: RequestInit): Promise<Response> {
     const response = await fetch(url, init)
-    const signingIn = url === access.signIn.path && init.method === access.signIn.method
+    const signingIn = url === base + access.signIn.path && init.method === access.signIn.method
     if (response.status === 401 && !signingIn) onSignedOut()
     return response
   }
   const live = createLive({
     follow(signal, onOpen) {
       const announced = createClient({
-        url: '',
+        url: base,
         async send(url, init) {
           const response = await send(url, init)
           if (response.ok) onOpen()
@@ -46,7 +55,7 @@ export function connect(onSignedOut: () => void): { client: Client; live: Live }
     now: () => Date.now(),
     random: () => Math.random(),
   })
-  return { client: createClient({ url: '', send }), live }
+  return { client: createClient({ url: base, send }), live }
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

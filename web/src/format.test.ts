@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   formatAge,
+  formatBytes,
   formatCount,
   formatDifference,
   formatDuration,
@@ -8,6 +9,7 @@ import {
   formatInstant,
   formatLatency,
   formatMetric,
+  formatNumber,
   formatPercent,
   formatPoints,
   formatRate,
@@ -123,6 +125,33 @@ describe('format', () => {
       [20_000_000, '2e7'],
       [3.9e16, '3.9e16'],
       [Number.POSITIVE_INFINITY, '∞'],
+    ])
+  })
+
+  it('writes sizes', () => {
+    check(formatBytes, [
+      [0, '0 bytes'],
+      [999, '999 bytes'],
+      [4_210, '4.21 kB'],
+      [52_300_000, '52.3 MB'],
+      [1_300_000_000, '1.30 GB'],
+      [9e18, '9,000,000 TB'],
+    ])
+  })
+
+  it('writes numbers of any size', () => {
+    check<number | null>(formatNumber, [
+      [0.896124, '0.89612'],
+      [0.5, '0.5'],
+      [-0.25, '−0.25'],
+      [12_000.04, '12,000'],
+      [1_234.5678, '1,234.6'],
+      [3.2e-7, '3.2e-7'],
+      [-1.5e12, '−1.5e12'],
+      [0, '0'],
+      [null, 'NaN'],
+      [Number.MAX_VALUE, '∞'],
+      [-Number.MAX_VALUE, '−∞'],
     ])
   })
 

@@ -117,3 +117,26 @@ export const metricNames: Readonly<Record<ObjectiveSpec['metric'], string>> = {
   latency_p99_ms: 'p99',
   label_coverage: 'labelled',
 }
+
+const sizes = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const
+
+/** A size given in bytes, in powers of a thousand: `812 bytes`, `4.21 kB`, `1.30 GB`. */
+export function formatBytes(bytes: number): string {
+  const power = bytes < 1_000 ? 0 : Math.min(sizes.length - 1, Math.floor(Math.log10(bytes) / 3))
+  return `${power === 0 ? plain(bytes, 0) : threeDigits(bytes / 1_000 ** power)} ${sizes[power]}`
+}
+
+/** A number of any size to five digits: `0.89612`, `12,000`, `3.2e-7`; not a number is null, and the largest double infinity. */
+export function formatNumber(value: number | null): string {
+  if (value === null) return 'NaN'
+  if (Math.abs(value) >= Number.MAX_VALUE) return value > 0 ? '∞' : `${MINUS}∞`
+  const size = Math.abs(value)
+  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return shortExponent(value)
+  const text = value.toLocaleString('en-US', size >= 1e4 ? { maximumFractionDigits: 1 } : { maximumSignificantDigits: 5 })
+  return text.replace('-', MINUS)
+}
+
+function shortExponent(value: number): string {
+  const [digits = '', power = ''] = value.toExponential(3).split('e')
+  return `${Number(digits)}e${power.replace('+', '')}`.replace(/^-/, MINUS)
+}

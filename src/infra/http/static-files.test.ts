@@ -29,9 +29,9 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 /** The headers and length of the answer; undefined when the request was not served. The path is sent as it is written. */
-async function answerTo(url: string): Promise<{ headers: http.IncomingHttpHeaders; length: number } | undefined> {
+async function answerTo(url: string, accept = '*/*'): Promise<{ headers: http.IncomingHttpHeaders; length: number } | undefined> {
   const { port } = server.address() as AddressInfo
-  const request = http.get({ port, host: '127.0.0.1', path: url, agent: false })
+  const request = http.get({ port, host: '127.0.0.1', path: url, agent: false, headers: { accept } })
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
   let length = 0
   for await (const chunk of response) length += (chunk as Buffer).length
@@ -49,12 +49,26 @@ test.each([
   expect(await answerTo(url)).toMatchObject({ headers: { 'content-type': type, 'content-length': String(length) }, length })
 })
 
-test.each(['/absent.js', '/api/v1/absent', '/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt', '/assets/../../secret.txt'])(
-  '%s is not served',
-  async (url) => {
-    expect(await answerTo(url)).toBeUndefined()
-  },
-)
+test.each([
+  '/absent.js',
+  '/api/v1/absent',
+  '/p/fraud/api/v1/absent',
+  '/../secret.txt',
+  '/%2e%2e/secret.txt',
+  '/..%2fsecret.txt',
+  '/assets/../../secret.txt',
+])('%s is not served', async (url) => {
+  expect(await answerTo(url)).toBeUndefined()
+})
+
+test('a browser that goes to a page gets the console also when a dot is in the name, but no file or answer that is not there', async () => {
+  const goesTo = async (url: string) => (await answerTo(url, 'text/html,application/xhtml+xml,*/*;q=0.8'))?.length
+  expect(await goesTo('/models/churn.v2')).toBe(11)
+  expect(await goesTo('/p/fraud/models/churn.v2')).toBe(11)
+  expect(await answerTo('/models/churn.v2')).toBeUndefined()
+  expect(await goesTo('/assets/absent.js')).toBeUndefined()
+  expect(await goesTo('/api/v1/absent')).toBeUndefined()
+})
 
 test('named assets are kept for good, pages are asked for anew, and both forbid foreign code and frames', async () => {
   expect((await answerTo('/assets/app-1a.js'))!.headers['cache-control']).toContain('immutable')

@@ -17,7 +17,8 @@ const POLICY =
 
 /**
  * Serves a folder that was there at the start, held in memory by exact path, so that no request can name a file outside
- * it. A path without an extension gets `index.html`: the console finds its own way from there. Answers whether it served.
+ * it. A path that may be a page of the console gets `index.html`: the console finds its own way from there. Answers whether it
+ * served.
  */
 export function createStaticFiles(folder: string): (request: IncomingMessage, response: ServerResponse) => boolean {
   const files = new Map<string, { body: Buffer; type: string }>()
@@ -33,8 +34,7 @@ export function createStaticFiles(folder: string): (request: IncomingMessage, re
   }
   return (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://console')
-    const found =
-      files.get(pathname) ?? (path.extname(pathname) === '' && !pathname.startsWith('/api/') ? files.get('/index.html') : undefined)
+    const found = files.get(pathname) ?? (isPage(pathname, request.headers.accept) ? files.get('/index.html') : undefined)
     if (!found) return false
     response.writeHead(200, {
       'content-type': found.type,
@@ -47,4 +47,10 @@ export function createStaticFiles(folder: string): (request: IncomingMessage, re
     response.end(found.body)
     return true
   }
+}
+
+/** What a page is about may have a dot in its name, such as a model: then it is one when a person goes there in a browser. */
+function isPage(pathname: string, accept = ''): boolean {
+  if (/^(\/p\/[\w.-]+)?\/(api|ajax-api|assets)\//.test(pathname)) return false
+  return path.extname(pathname) === '' || accept.includes('text/html')
 }

@@ -23,7 +23,15 @@ export function Frame({ children }: { children: ReactNode }) {
         </Link>
         <nav aria-label="Pages">
           <Link to="/">Overview</Link>
-          <Link to="/loops">Loop runs</Link>
+          <Link to="/experiments" section>
+            Experiments
+          </Link>
+          <Link to="/models" section>
+            Models
+          </Link>
+          <Link to="/loops" section>
+            Loop runs
+          </Link>
         </nav>
         <Connection />
         <div className="who">

@@ -16,6 +16,7 @@ import { createAliases } from './aliases.ts'
 import { createAudit } from './audit.ts'
 import { cardOf } from './card.ts'
 import { createChanges } from './changes.ts'
+import { lineageOf } from './lineage.ts'
 import { needModel, needVersion } from './needed.ts'
 import { resolveRevision } from './origin.ts'
 import type { Places } from './places.ts'
@@ -128,6 +129,9 @@ export function createRegistry(deps: Deps): Registry {
     },
     async searchVersions({ filter, limit }, caller) {
       return (await search.findVersions(caller.project, { filter, limit })).versions
+    },
+    async getLineage({ model, version }, caller) {
+      return await lineageOf(deps, caller.project, model, version)
     },
     async suggestVersion({ model, version, since }, caller) {
       return await suggestVersion(sql, caller.project, model, version, since)

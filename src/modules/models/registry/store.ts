@@ -190,6 +190,18 @@ export async function listVersions(db: Db, project: string, model: string, limit
   return await pageVersions(db, project, { model }, limit)
 }
 
+/** The versions of any model that were registered from a source. */
+export async function versionsFromSource(db: Db, project: string, source: string): Promise<{ model: string; version: number }[]> {
+  return await tables(db)
+    .selectFrom('model_versions')
+    .select(['model', 'version'])
+    .where('project', '=', project)
+    .where('source', '=', source)
+    .orderBy('model')
+    .orderBy('version')
+    .execute()
+}
+
 function rowFromVersion(project: string, v: ModelVersion): VersionRow {
   const { storage, loggedModel, runLink, description, flavors, signature, unsafe, semanticVersion } = v
   return {

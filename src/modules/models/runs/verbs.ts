@@ -8,7 +8,7 @@ import { DATASET_CONTEXT_TAG, type Experiment, type Metric, type Pair, type Run,
 import { noRun } from './refusals.ts'
 import type { RunSearch, Runs } from './runs.ts'
 import { keysIn } from './store-measurements.ts'
-import { csvHead, csvRow } from './table-file.ts'
+import { csvHead, csvRow, parquetOf, type TableKeys } from './table-file.ts'
 
 const RUNS_PER_PAGE = 1_000
 const MOST_EXPERIMENTS = 1_000
@@ -98,8 +98,8 @@ export function createTrackingVerbs({ sql, runs: tracked }: { sql: Sql; runs: Ru
       const search: RunSearch = { experimentIds: await experimentIds(project, experiments), filter, orderBy, view: views[view] }
       // Refuses what cannot be asked before anything is sent.
       await tracked.searchRuns(project, { ...search, maxResults: 1 })
-      const stream = format === 'csv' ? csvOf(project, search) : linesOf(project, search)
-      return { contentType: format === 'csv' ? 'text/csv' : 'application/jsonl', filename: `runs.${format}`, stream }
+      const streams = { csv: csvOf, parquet: parquetFile, jsonl: linesOf }
+      return { contentType: contentTypes[format], filename: `runs.${format}`, stream: streams[format](project, search) }
     },
     async delete({ run }, { project }) {
       await tracked.deleteRun(project, run)
@@ -120,9 +120,17 @@ export function createTrackingVerbs({ sql, runs: tracked }: { sql: Sql; runs: Ru
     } while (pageToken !== undefined)
   }
 
-  async function* csvOf(project: string, search: RunSearch): AsyncIterable<Uint8Array> {
+  async function tableKeys(project: string, search: RunSearch): Promise<TableKeys> {
     const of = (table: Parameters<typeof keysIn>[1]) => keysIn(sql, table, project, search.experimentIds.map(Number))
-    const keys = { params: await of('run_params'), metrics: await of('run_latest_metrics'), tags: await of('run_tags') }
+    return { params: await of('run_params'), metrics: await of('run_latest_metrics'), tags: await of('run_tags') }
+  }
+
+  async function* parquetFile(project: string, search: RunSearch): AsyncIterable<Uint8Array> {
+    yield* parquetOf(pagesOf(project, search), await tableKeys(project, search))
+  }
+
+  async function* csvOf(project: string, search: RunSearch): AsyncIterable<Uint8Array> {
+    const keys = await tableKeys(project, search)
     yield Buffer.from(csvHead(keys))
     for await (const page of pagesOf(project, search)) yield Buffer.from(page.map((run) => csvRow(run, keys)).join(''))
   }
@@ -133,6 +141,8 @@ export function createTrackingVerbs({ sql, runs: tracked }: { sql: Sql; runs: Ru
 
   return { runs: runVerbs, experiments: experimentVerbs }
 }
+
+const contentTypes = { csv: 'text/csv', parquet: 'application/vnd.apache.parquet', jsonl: 'application/jsonl' } as const
 
 /** `fromEntries` makes own fields only, whatever the keys are called. */
 function recordFrom(pairs: readonly Pair[]): Record<string, string> {
