@@ -74,6 +74,7 @@ test('an experiment is made, found, renamed, tagged, deleted and restored', asyn
   expect(await post('experiments/update', { experiment_id, new_name: 'x' })).toEqual(refusal(500, 'INVALID_STATE', /non-active/))
   const deleted = await post('experiments/search', { max_results: 10, view_type: 'DELETED_ONLY' })
   expect(deleted.body).toMatchObject({ experiments: [{ name: 'Leavers', lifecycle_stage: 'deleted' }] })
+  expect(await get('experiments/search', { max_results: '10', view_type: 'DELETED_ONLY' })).toEqual(deleted)
   await post('experiments/restore', { experiment_id })
   expect((await post('experiments/search', { max_results: 10, filter: "name = 'none'" })).body).toEqual({})
 })

@@ -49,24 +49,27 @@ export function experimentRpcs({ runs }: { runs: Runs }): Rpc[] {
         return { experiment: experimentJson(found) }
       },
     }),
-    rpc({
-      name: 'searchExperiments',
-      method: 'POST',
-      paths: [`${base}/search`],
-      scope: 'read',
-      fields: {
-        max_results: int64(),
-        page_token: string(),
-        filter: string(),
-        order_by: list(string()),
-        view_type: enumeration(viewTypes)(),
-      },
-      async handle({ max_results = 0, page_token, filter, order_by, view_type }, { caller }) {
-        const search = { maxResults: max_results, pageToken: page_token, filter, orderBy: order_by, view: view_type }
-        const { items, nextPageToken } = await runs.searchExperiments(caller.project, search)
-        return { ...listJson('experiments', items.map(experimentJson)), ...(nextPageToken ? { next_page_token: nextPageToken } : {}) }
-      },
-    }),
+    // The protocol takes the same question in a body and in a query.
+    ...(['GET', 'POST'] as const).map((method) =>
+      rpc({
+        name: 'searchExperiments',
+        method,
+        paths: [`${base}/search`],
+        scope: 'read',
+        fields: {
+          max_results: int64(),
+          page_token: string(),
+          filter: string(),
+          order_by: list(string()),
+          view_type: enumeration(viewTypes)(),
+        },
+        async handle({ max_results = 0, page_token, filter, order_by, view_type }, { caller }) {
+          const search = { maxResults: max_results, pageToken: page_token, filter, orderBy: order_by, view: view_type }
+          const { items, nextPageToken } = await runs.searchExperiments(caller.project, search)
+          return { ...listJson('experiments', items.map(experimentJson)), ...(nextPageToken ? { next_page_token: nextPageToken } : {}) }
+        },
+      }),
+    ),
     ...changes(runs),
   ]
 }
