@@ -58,9 +58,11 @@ test('a model, its versions, stages, aliases and tags: what one client writes an
   expect(await world.admin.call(ledger.verify, {})).toMatchObject({ intact: true })
 })
 
+const prompt = (name: string) => ({ name, tags: [{ key: 'mlflow.prompt.is_prompt', value: 'true' }] })
+
 test('searches understand the grammar, pages, and hide prompts', async () => {
   for (const name of ['a-1', 'a-2', 'B-3']) await send('POST', 'registered-models/create', { name, tags: [{ key: 'n', value: name }] })
-  await send('POST', 'registered-models/create', { name: 'greeting', tags: [{ key: 'mlflow.prompt.is_prompt', value: 'true' }] })
+  await send('POST', 'registered-models/create', prompt('greeting'))
   const names = async (fields: object) =>
     ((await send('GET', 'registered-models/search', fields)).body.registered_models as { name: string }[]).map(({ name }) => name)
   expect(await names({})).toEqual(['B-3', 'a-1', 'a-2'])
@@ -86,7 +88,17 @@ test('searches understand the grammar, pages, and hide prompts', async () => {
 test.each([
   ['no name', 'POST', 'registered-models/create', {}, 400, `Missing value for required parameter 'name'.`],
   ['a name that is a path', 'POST', 'registered-models/create', { name: 'a/b' }, 400, `Names cannot contain '/' or ':'`],
-  ['a name taken', 'POST', 'registered-models/create', { name: 'a-1' }, 400, 'already exists'],
+  ['a name taken', 'POST', 'registered-models/create', { name: 'a-1' }, 400, 'Registered Model (name=a-1) already exists'],
+  ['a prompt’s name', 'POST', 'registered-models/create', { name: 'greeting' }, 400, 'but the name is already taken by a prompt.'],
+  ['a prompt again', 'POST', 'registered-models/create', prompt('greeting'), 400, 'Prompt (name=greeting) already exists'],
+  [
+    'a model’s name for a prompt',
+    'POST',
+    'registered-models/create',
+    prompt('a-1'),
+    400,
+    `Tried to create a prompt with name 'a-1', but the name is already taken by a registered model.`,
+  ],
   ['a model not there', 'GET', 'registered-models/get', { name: 'none' }, 404, 'Registered Model with name=none not found'],
   ['a version that is no number', 'GET', 'model-versions/get', { name: 'a-1', version: 'x' }, 400, `must be an integer, got 'x'`],
   [

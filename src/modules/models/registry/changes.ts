@@ -10,6 +10,7 @@ import { aliasesTable, deleteAlias, listAliases, saveAlias } from './alias-store
 import { isSteering } from './aliases.ts'
 import { needModel, needVersion } from './needed.ts'
 import { checkTransition, policyOf } from './policy.ts'
+import { nameTaken } from './prompts.ts'
 import type { Registry } from './registry.ts'
 import * as store from './store.ts'
 import { toldTags } from './told-tags.ts'
@@ -51,8 +52,7 @@ export function createChanges(deps: Deps): Changes {
         aliases: [],
       }
       await sql.transaction(async (tx) => {
-        if (!(await store.insertModel(tx, caller.project, created)))
-          throw new AppError('conflict', `Registered Model (name=${model}) already exists`, { model })
+        if (!(await store.insertModel(tx, caller.project, created))) throw nameTaken(created, await needModel(tx, caller.project, model))
         const act = { operation: 'registry.createModel', event: 'registry.model_created', reason }
         await commitModel(tx, caller, model, act, toldTags(tags))
       })

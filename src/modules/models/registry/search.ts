@@ -4,6 +4,7 @@ import type { Db } from '../../../infra/sql/index.ts'
 import { type Clause, type Field, type Grammar, listed, numericComparators, textComparators } from '../../../lib/search-filter/grammar.ts'
 import { parseFilter } from '../../../lib/search-filter/parse-filter.ts'
 import { parseOrderBy } from '../../../lib/search-filter/parse-order-by.ts'
+import { PROMPT_TAG } from './prompts.ts'
 import { listModels, pageVersions } from './store.ts'
 
 export type Search = {
@@ -17,7 +18,6 @@ export type Found<K extends 'models' | 'versions'> = Readonly<Record<K, (K exten
   readonly nextPageToken?: string
 }
 
-const PROMPT_TAG = 'mlflow.prompt.is_prompt'
 const PAGE = 1_000
 
 const text: Field = {
