@@ -143,6 +143,13 @@ describe.skipIf(noChromium)(noChromium ? `the console’s models (skipped: ${noC
     await page.getByRole('button', { name: 'auc' }).click()
     await expect.poll(names).toEqual(['baseline', 'deeper', 'longer'])
     await row('longer').getByText('1 min 05 s').waitFor()
+    const [table] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download as CSV' }).click()])
+    const lines = fs
+      .readFileSync(await table.path(), 'utf8')
+      .trim()
+      .split('\n')
+      .slice(1)
+    expect(lines.map((line) => /baseline|deeper|longer/.exec(line)?.[0])).toEqual(['baseline', 'deeper', 'longer'])
 
     await page.getByLabel('Filter runs').fill("params.depth = '8'")
     await page.keyboard.press('Enter')
