@@ -28,7 +28,7 @@ export type World = {
   /** A client with a new key of its own. */
   as(role: Role, project?: string): Promise<Client>
   token(role: Role, project?: string): Promise<string>
-  /** What the product sent to other servers. */
+  /** What the product sent to other servers; all answer 200, but `…/status/404` answers 404. */
   readonly sent: { url: string; body: string; headers: Record<string, string> }[]
   /** Lets everything that is due happen: telemetry, events, jobs. */
   settle(): Promise<void>
@@ -54,7 +54,8 @@ export async function openWorld(overrides: Record<string, string> = {}): Promise
   const sent: World['sent'] = []
   const fakeFetch = (async (url: string, init: RequestInit) => {
     sent.push({ url: String(url), body: String(init.body), headers: init.headers as Record<string, string> })
-    return new Response('ok')
+    const status = Number(/\/status\/(\d{3})$/.exec(String(url))?.[1] ?? 200)
+    return new Response('ok', { status })
   }) as typeof fetch
   const infra = await openInfra(config, {
     log: createLog('error', (line) => process.stderr.write(line)),

@@ -11,6 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
+const MINUTE_MS = 60_000
 const secret = 'a-secret-of-the-receiver'
 const hook = { url: 'https://ci.example/hook', secret }
 const everything = ['registered_model.created', 'model_version.created', 'model_version_tag.set', 'model_version_alias.created'] as const
@@ -112,4 +113,38 @@ test.each([
 ])('%j is no address for a webhook', async (url, message) => {
   const bad = world.admin.call(webhooks.createWebhook, { name: 'bad', url, events: ['prompt.created'] })
   await expect(bad).rejects.toMatchObject({ code: 'invalid', message: expect.stringMatching(message) })
+})
+
+test('a message that the receiver refuses is sent once; one that it cannot take now is sent again', async () => {
+  const deliveries = async (status: number, model: string) => {
+    const made = await world.admin.call(webhooks.createWebhook, {
+      name: `answers-${status}`,
+      url: `https://ci.example/status/${status}`,
+      events: ['registered_model.created'],
+    })
+    await world.admin.call(registry.createModel, { model })
+    await world.pass(MINUTE_MS)
+    await world.admin.call(webhooks.deleteWebhook, { id: made.id })
+    return world.sent.splice(0).filter(({ url }) => url.endsWith(`/${status}`)).length
+  }
+  expect(await deliveries(401, 'refused')).toBe(1)
+  expect(await deliveries(429, 'throttled')).toBeGreaterThan(1)
+  expect(await deliveries(503, 'away')).toBeGreaterThan(1)
+})
+
+test('by the protocol, a try of a webhook tells the answer without a message, and examples say what they are', async () => {
+  const token = await world.token('admin')
+  const made = await world.admin.call(webhooks.createWebhook, {
+    name: 'absent',
+    url: 'https://ci.example/status/404',
+    events: ['model_version.created', 'prompt.created'],
+  })
+  const reply = await fetch(`${world.url}/api/2.0/mlflow/webhooks/${made.id}/test`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{}',
+  })
+  expect(await reply.json()).toEqual({ result: { success: false, response_status: 404, response_body: 'ok' } })
+  const example = JSON.parse(world.sent.splice(0)[0]!.body)
+  expect(example.data).toMatchObject({ name: 'example_model', description: 'An example model version' })
 })

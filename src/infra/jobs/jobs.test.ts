@@ -68,6 +68,23 @@ eachSql((_name, open) => {
     await jobs.stop()
   })
 
+  test('a job whose failure no later attempt can mend is dead at once', async () => {
+    const { sql, jobs } = await setUp()
+    jobs.define('refused', {
+      mayRecover: (thrown) => !(thrown instanceof TypeError),
+      run: async ({ payload }) => {
+        throw payload === 'hopeless' ? new TypeError('never') : new Error('not yet')
+      },
+    })
+    await jobs.start()
+    const hopeless = await jobs.enqueue(sql, { kind: 'refused', project, payload: 'hopeless' })
+    const early = await jobs.enqueue(sql, { kind: 'refused', project, payload: 'early' })
+    await jobs.settle()
+    expect(await jobs.get(hopeless.id)).toMatchObject({ state: 'dead', failures: 1, error: 'never' })
+    expect(await jobs.get(early.id)).toMatchObject({ state: 'waiting', failures: 1, error: 'not yet' })
+    await jobs.stop()
+  })
+
   test('a failing job is tried again after its backoff, then is dead, and can be given its attempts again', async () => {
     const { sql, clock, jobs } = await setUp()
     const startedAt: number[] = []

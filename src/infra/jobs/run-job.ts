@@ -27,6 +27,8 @@ export type JobKind = {
   /** Attempts before the job is dead. */
   readonly maxAttempts?: number
   readonly backoff?: Backoff
+  /** Whether a later attempt may end better than this failure; a job for which that is false is dead at once. Always, by default. */
+  readonly mayRecover?: (thrown: unknown) => boolean
   /** How long one attempt may take. */
   readonly timeoutMs?: number
   /** How many jobs of this kind run at once in one process; otherwise only the worker's own limit holds. */
@@ -179,7 +181,8 @@ function outcomeOf(
   if (cause === 'stopping') return { ...ended, state: 'waiting', run_at: nowMs }
   const failures = row.failures + 1
   const facts = { job: row.id, kind: row.kind, project: row.project, failures, error: failure.thrown }
-  if (failures >= (kind.maxAttempts ?? defaultKind.maxAttempts)) {
+  const isHopeless = cause === undefined && kind.mayRecover?.(failure.thrown) === false
+  if (isHopeless || failures >= (kind.maxAttempts ?? defaultKind.maxAttempts)) {
     log.error('jobs.dead', facts)
     return { ...ended, state: 'dead', failures, error, ended_at: nowMs }
   }

@@ -12,6 +12,7 @@ import { type ArtifactRoots, artifactRpcs } from './artifacts.ts'
 import { evaluationRpcs } from './evaluation-datasets.ts'
 import { fail, noSuchEndpoint } from './failures.ts'
 import { graphqlRpcs } from './graphql.ts'
+import { promptlabRpcs } from './promptlab.ts'
 import { registryRpcs } from './registry.ts'
 import { versionNumber } from './registry-rules.ts'
 import { routesFrom, rpc } from './rpc.ts'
@@ -54,6 +55,7 @@ export function mlflowRoutes(deps: Deps): Route[] {
   const rpcs = [
     serverInfo,
     ...trackingRpcs(deps),
+    ...promptlabRpcs({ ...deps, mlflowVersion: MLFLOW_VERSION }),
     ...registryRpcs(deps),
     ...webhookRpcs(deps),
     ...artifactRpcs(files),

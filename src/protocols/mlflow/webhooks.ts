@@ -96,7 +96,8 @@ export function webhookRpcs({ webhooks }: { readonly webhooks: Webhooks }): Rpc[
             success,
             ...(status !== null && { response_status: status }),
             ...(body !== null && { response_body: body }),
-            ...(error !== null && { error_message: error }),
+            // An answer speaks for itself; the message is for a request that got none.
+            ...(error !== null && status === null && { error_message: error }),
           },
         }
       },

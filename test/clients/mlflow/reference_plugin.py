@@ -7,7 +7,12 @@ instead: one project for each database URI they name, so that two servers on one
 """
 
 import contextlib
+import json
 import os
+import pathlib
+import subprocess
+import tempfile
+import time
 import urllib.parse
 import uuid
 
@@ -17,6 +22,7 @@ import requests
 BASE = os.environ["SETPOINT_URL"].rstrip("/")
 TOKEN = os.environ["SETPOINT_TOKEN"]
 TIMEOUT_SECONDS = 60
+CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 
 
 class Projects:
@@ -110,9 +116,62 @@ def redirect_tracking_uri(conftest):
     conftest._use_tracking_uri = use_project
 
 
+def read_folders_through_client(file_utils):
+    """Where the tests look into a folder of the server, they look into what the client downloads of it."""
+    local = file_utils.local_file_uri_to_path
+
+    def local_path(uri):
+        if not str(uri).startswith("mlflow-artifacts:"):
+            return local(uri)
+        import mlflow
+
+        return mlflow.artifacts.download_artifacts(artifact_uri=str(uri)).rstrip("/")
+
+    file_utils.local_file_uri_to_path = local_path
+
+
+@contextlib.contextmanager
+def private_webhook_server(_tmp_path):
+    """A Setpoint of its own whose webhooks may lead to this machine, for the tests that receive them here."""
+    with tempfile.TemporaryDirectory(prefix="setpoint-webhooks-") as folder:
+        log = pathlib.Path(folder, "server.log")
+        settings = {
+            "SETPOINT_DATA": str(pathlib.Path(folder, "data")),
+            "SETPOINT_PORT": "0",
+            "SETPOINT_OPEN": "true",
+            "SETPOINT_PRIVATE_WEBHOOKS": "true",
+        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SETPOINT_")}
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                ["node", "src/serve.ts"], cwd=CHECKOUT, env=inherited | settings, stdout=output, stderr=output
+            )
+        try:
+            local = wait_for_local_file(pathlib.Path(settings["SETPOINT_DATA"], "local.json"), process, log)
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setenv("MLFLOW_TRACKING_TOKEN", local["token"])
+                yield local["url"]
+        finally:
+            process.terminate()
+            process.wait(TIMEOUT_SECONDS)
+
+
+def wait_for_local_file(path, process, log):
+    """The address and key that a starting server writes down for its own machine."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+            return json.loads(path.read_text())
+        time.sleep(0.1)
+    raise RuntimeError(f"the server of the webhooks did not start; its log ends: {log.read_text()[-2000:]}")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef, request):
-    """One of their files starts a server process of its own; its tests get a project instead."""
+    """Two of their files start server processes of their own; their tests get a project or a Setpoint instead."""
+    if fixturedef.argname == "mlflow_server" and hasattr(request.module, "_run_mlflow_server"):
+        request.module._run_mlflow_server = private_webhook_server
+        return None
     if fixturedef.argname != "artifacts_server":
         return None
     url = create_project()
@@ -129,6 +188,9 @@ def pytest_fixture_setup(fixturedef, request):
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
+    from mlflow.utils import file_utils
+
+    read_folders_through_client(file_utils)
     import tests.conftest as conftest
     import tests.tracking.integration_test_utils as integration
     from mlflow.server import handlers

@@ -47,3 +47,26 @@ def test_a_trace_knows_the_prompts_it_was_made_with():
     mlflow.flush_trace_async_logging()
     found = mlflow.search_traces(filter_string='prompt = "used/1"', return_type="list")
     assert len(found) == 1
+
+
+def test_a_prompt_tried_in_the_console_is_a_run_whose_model_loads(call):
+    asked = {
+        "experiment_id": "0",
+        "prompt_template": "Say {{word}}",
+        "prompt_parameters": [{"key": "word", "value": "yes"}],
+        "model_route": "chat",
+        "model_parameters": [{"key": "temperature", "value": 0.1}],
+        "model_input": "Say yes",
+        "model_output": "Yes!",
+        "mlflow_version": mlflow.__version__,
+    }
+    reply = call("POST", "/ajax-api/2.0/mlflow/runs/create-promptlab-run", json=asked)
+    reply.raise_for_status()
+    run_id = reply.json()["run"]["info"]["run_id"]
+    model = mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
+    kept = model._model_impl
+    assert kept.prompt_template == "Say {{word}}"
+    assert {p.key: p.value for p in kept.prompt_parameters} == {"word": "yes"}
+    assert model.metadata.signature.inputs.input_names() == ["word"]
+    table = mlflow.load_table("eval_results_table.json", run_ids=[run_id])
+    assert table[["word", "prompt", "output"]].iloc[0].tolist() == ["yes", "Say yes", "Yes!"]

@@ -74,10 +74,10 @@ export function exampleOf(event: WebhookEvent): object {
   const [entity, action] = event.split('.') as [string, string]
   const name = entity.startsWith('prompt') ? 'example_prompt' : 'example_model'
   const tags = { example_key: 'example_value' }
-  if (entity === 'registered_model' || entity === 'prompt') return { name, tags, description: 'An example' }
-  if (entity === 'prompt_version') return { name, version: '1', template: 'Hello {{name}}!', tags, description: 'An example' }
-  if (entity === 'model_version')
-    return { name, version: '1', source: 'models:/123', run_id: 'abcd1234abcd5678', tags, description: 'An example' }
+  const description = `An example ${entity.replace('_', ' ')}`
+  if (entity === 'registered_model' || entity === 'prompt') return { name, tags, description }
+  if (entity === 'prompt_version') return { name, version: '1', template: 'Hello {{name}}!', tags, description }
+  if (entity === 'model_version') return { name, version: '1', source: 'models:/123', run_id: 'abcd1234abcd5678', tags, description }
   if (entity.endsWith('_alias')) return { name, alias: 'example_alias', ...(action === 'created' && { version: '1' }) }
   return {
     name,

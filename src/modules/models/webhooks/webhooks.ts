@@ -1,5 +1,5 @@
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
-import { AppError, messageFrom } from '../../../contract/errors.ts'
+import { AppError, errorCodes, messageFrom } from '../../../contract/errors.ts'
 import type { Webhook, webhooks } from '../../../contract/webhooks.ts'
 import type { Bus, BusEvent } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
@@ -34,6 +34,9 @@ const DELIVERY_ATTEMPTS = 6
 /** Twice what one request may take. */
 const DELIVERY_TIMEOUT_MS = 20_000
 const MOST_WEBHOOKS = 1_000
+const TIMED_OUT = 408
+const TOO_MANY_REQUESTS = 429
+const SERVER_ERRORS_FROM = 500
 const told = [
   'registry.model_created',
   'registry.model_updated',
@@ -136,13 +139,17 @@ function deliverEvents({ sql, bus, jobs, registry, fetchPublic }: Deps, records:
   jobs.define('webhooks.deliver', {
     maxAttempts: DELIVERY_ATTEMPTS,
     timeoutMs: DELIVERY_TIMEOUT_MS,
+    mayRecover: (thrown) => !(thrown instanceof AppError) || errorCodes[thrown.code].retryable,
     async run({ payload, job }) {
       const { webhook: id, ...message } = payload as Delivery
       const webhook = await records.find(sql, job.project, id)
       if (webhook?.status !== 'active') return
       const secret = await store.readSecretOf(sql, job.project, id)
       const { status } = await postSigned(fetchPublic, { url: webhook.url, secret }, message)
-      if (status < 200 || status >= 300) throw new AppError('unavailable', `webhook ${webhook.name} answered ${status}`)
+      if (status >= 200 && status < 300) return
+      const busy = status === TIMED_OUT || status === TOO_MANY_REQUESTS || status >= SERVER_ERRORS_FROM
+      if (busy) throw new AppError('unavailable', `webhook ${webhook.name} answered ${status}`)
+      throw new AppError('invalid', `webhook ${webhook.name} refused the message with ${status}; it is not sent again`)
     },
   })
 }
