@@ -178,7 +178,7 @@ def pytest_fixture_setup(fixturedef, request):
     server = request.module.ArtifactsServer(
         backend_store_uri=url,
         default_artifact_root=f"{url}/api/2.0/mlflow-artifacts/artifacts",
-        artifacts_destination="/nonexistent",
+        artifacts_destination=str(request.getfixturevalue("tmp_path_factory").mktemp("unread")),
         url=url,
         process=None,
     )
@@ -193,8 +193,11 @@ def pytest_configure(config):
     read_folders_through_client(file_utils)
     import tests.conftest as conftest
     import tests.tracking.integration_test_utils as integration
+    from mlflow import server
     from mlflow.server import handlers
 
+    # Importing the handlers makes this process look like a server, which would not read scorers back.
+    server.is_running_as_server = False
     authorize_requests()
     integration.ServerThread = SetpointThread
     integration._init_server = init_server

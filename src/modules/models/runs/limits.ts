@@ -4,6 +4,9 @@ import type { DatasetInput, LoggedMetric, Pair } from './entities.ts'
 const MOST_KEY_CHARACTERS = 250
 const MOST_PARAM_CHARACTERS = 6_000
 const MOST_TAG_CHARACTERS = 8_000
+/** Those of a logged model come from libraries that describe themselves at length: whole prompts, nested settings. */
+const MOST_MODEL_KEY_CHARACTERS = 255
+const MOST_MODEL_VALUE_CHARACTERS = 65_535
 const MOST_EXPERIMENT_NAME_CHARACTERS = 500
 const MOST_EXPERIMENT_TAG_CHARACTERS = 20_000
 const MOST_LOCATION_CHARACTERS = 2_048
@@ -234,11 +237,10 @@ export function checkLoggedModelName(name: string): void {
 
 /** Params and tags of a logged model. Throws `invalid`. */
 export function checkModelPairs(pairs: readonly Pair[], what: 'params' | 'tags'): void {
-  const limit = what === 'params' ? MOST_PARAM_CHARACTERS : MOST_TAG_CHARACTERS
   if (pairs.length > MOST_ENTITIES_PER_BATCH) throw invalid(`at most ${MOST_ENTITIES_PER_BATCH} ${what} can be logged at once`)
   for (const { key, value } of pairs) {
     if (key === '') throw invalid(`Missing value for required parameter '${what}.key'.`)
-    checkLength('key', key, MOST_KEY_CHARACTERS)
-    checkLength('value', value, limit)
+    checkLength('key', key, MOST_MODEL_KEY_CHARACTERS)
+    checkLength('value', value, MOST_MODEL_VALUE_CHARACTERS)
   }
 }

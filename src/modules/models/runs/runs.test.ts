@@ -264,6 +264,17 @@ eachSql((_name, open) => {
       await expect(runs.createLoggedModel(P, { experimentId: '0', name })).rejects.toThrow(/Invalid model name/)
   })
 
+  test('a logged model keeps params and tags longer than those of a run, to a limit', async () => {
+    const { runs } = await setUp()
+    const make = (key: string, value: string) =>
+      runs.createLoggedModel(P, { experimentId: '0', name: 'long', params: [{ key, value }], tags: [{ key, value }] })
+    const longest = { key: 'k'.repeat(255), value: 'v'.repeat(65_535) }
+    const { id } = await make(longest.key, longest.value)
+    expect(await runs.loggedModel(P, id)).toMatchObject({ params: [longest], tags: [longest] })
+    await expect(make('k'.repeat(256), 'v')).rejects.toThrow(/'key' exceeds the maximum length of 255/)
+    await expect(make('k', 'v'.repeat(65_536))).rejects.toThrow(/'value' exceeds the maximum length of 65535/)
+  })
+
   test('artifacts cannot be placed where a path climbs or points into a run', async () => {
     const { runs } = await setUp()
     for (const artifactLocation of [
