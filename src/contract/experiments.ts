@@ -36,7 +36,10 @@ export const experiments = {
       limit: Limit,
       page: PageToken,
     }),
-    output: z.object({ experiments: z.array(Experiment), next: z.string().nullable() }),
+    output: z.object({
+      experiments: z.array(Experiment.extend({ runs: z.int(), lastRunAt: z.int().nullable() })),
+      next: z.string().nullable(),
+    }),
     examples: [`setpoint experiments search --filter "name LIKE 'churn%'"`],
   }),
   get: endpoint({

@@ -104,6 +104,15 @@ describe.skipIf(noChromium)(noChromium ? `the console’s models (skipped: ${noC
     await mlflow('registered-models/alias', { name: 'churn.v2', alias: 'champion', version: '2' })
   }
 
+  /** A run of which everything is at its limits: markup as its name, a time beyond the calendar, values that are no numbers. */
+  async function logStrangely(experiment_id: string): Promise<void> {
+    const named = { experiment_id, run_name: '<img src=x> "quoted"', start_time: 8_900_000_000_000_000 }
+    const { run } = await mlflow('runs/create', named, '/p/fraud')
+    const metrics = ['Infinity', 0.5, 'NaN'].map((value, step) => ({ key: 'val/AUC: a b', value, timestamp: step, step }))
+    const params = [{ key: 'notes', value: 'long '.repeat(1_000) }]
+    await mlflow('runs/log-batch', { run_id: run.info.run_id, metrics, params }, '/p/fraud')
+  }
+
   const row = (name: string) => page.getByRole('row', { name: new RegExp(name) })
 
   test('a link that a tracking client printed leads through signing in to the run', async () => {
@@ -123,6 +132,7 @@ describe.skipIf(noChromium)(noChromium ? `the console’s models (skipped: ${noC
     await page.getByRole('link', { name: 'Experiments' }).first().click()
     await page.getByLabel('Search experiments by name').fill('CHUR')
     await page.getByRole('link', { name: 'Default' }).waitFor({ state: 'detached' })
+    await page.getByRole('row', { name: /^churn 1 3 / }).waitFor()
     await page.getByRole('link', { name: 'churn', exact: true }).click()
     await page.getByText('3 runs in all').waitFor()
     const names = () => page.locator('tbody th[scope="row"]').allTextContents()
@@ -133,6 +143,13 @@ describe.skipIf(noChromium)(noChromium ? `the console’s models (skipped: ${noC
     await page.getByRole('button', { name: 'auc' }).click()
     await expect.poll(names).toEqual(['baseline', 'deeper', 'longer'])
     await row('longer').getByText('1 min 05 s').waitFor()
+    const [table] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download as CSV' }).click()])
+    const lines = fs
+      .readFileSync(await table.path(), 'utf8')
+      .trim()
+      .split('\n')
+      .slice(1)
+    expect(lines.map((line) => /baseline|deeper|longer/.exec(line)?.[0])).toEqual(['baseline', 'deeper', 'longer'])
 
     await page.getByLabel('Filter runs').fill("params.depth = '8'")
     await page.keyboard.press('Enter')
@@ -214,11 +231,18 @@ describe.skipIf(noChromium)(noChromium ? `the console’s models (skipped: ${noC
 
   test('inside a project everything is of that project, and the first run is taught', async () => {
     await client.call(access.createProject, { name: 'fraud' })
-    await mlflow('experiments/create', { name: 'cards' }, '/p/fraud')
+    const { experiment_id } = await mlflow('experiments/create', { name: 'cards' }, '/p/fraud')
     await page.goto(`${server.url}/p/fraud/#/experiments`)
     await page.getByRole('link', { name: 'cards' }).click()
     await page.getByText(`export MLFLOW_TRACKING_URI=${server.url}/p/fraud`).waitFor()
     expect(page.url()).toMatch(/\/p\/fraud\/experiments\/\d+$/)
+    await logStrangely(experiment_id)
+    await page.reload()
+    await page.getByRole('button', { name: 'val/AUC: a b' }).click()
+    await page.getByRole('columnheader', { name: 'val/AUC: a b' }).and(page.locator('[aria-sort="descending"]')).waitFor()
+    await page.getByRole('link', { name: '<img src=x> "quoted"' }).click()
+    await page.getByRole('img', { name: 'val/AUC: a b: <img src=x> "quoted" ends at NaN' }).waitFor()
+    await page.getByText('8900000000000000').waitFor()
     await page.getByRole('link', { name: 'Models' }).first().click()
     await page.getByText('No model yet').waitFor()
     await page.goto(`${server.url}/p/nowhere/experiments`)

@@ -327,6 +327,7 @@ test('people search, compare and export what training code logged', async () => 
   ])
   expect(await call(runs.delete, { run: ids[0]! })).toMatchObject({ lifecycle: 'deleted' })
   expect((await call(runs.search, { experiments: [experiment] })).runs).toHaveLength(1)
+  expect(await call(experiments.search, { filter: "name LIKE 'people%'" })).toMatchObject({ experiments: [{ id: experiment, runs: 1 }] })
   await call(runs.restore, { run: ids[0]! })
   expect(await call(experiments.rename, { experiment: 'people, "quoted"', name: 'plain' })).toMatchObject({ id: experiment, name: 'plain' })
   expect(await call(experiments.delete, { experiment: 'plain' })).toMatchObject({ lifecycle: 'deleted' })

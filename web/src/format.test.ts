@@ -86,6 +86,7 @@ describe('format', () => {
         [new Date(2025, 0, 2), '2 Jan 2025'],
       ],
     )
+    expect(formatInstant(9e15, now)).toBe('9000000000000000')
   })
 
   it('writes shares with more digits near the ends', () => {

@@ -54,6 +54,8 @@ export function formatAge(atMs: number, nowMs: number): string {
 /** An instant in local time: `14:50:05` today, `21 Nov 14:50` on another day of the year, `21 Nov 2025` in another year. */
 export function formatInstant(atMs: number, nowMs: number): string {
   const at = new Date(atMs)
+  // A client may write any whole number as a time; beyond the reach of the calendar it is shown as it is.
+  if (Number.isNaN(at.getTime())) return String(atMs)
   const now = new Date(nowMs)
   const time = `${two(at.getHours())}:${two(at.getMinutes())}`
   if (at.toDateString() === now.toDateString()) return `${time}:${two(at.getSeconds())}`

@@ -1,9 +1,10 @@
-import { useEffect, useState } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { experiments } from '../../../src/contract/experiments.ts'
 import { type Run, runs } from '../../../src/contract/runs.ts'
 import { useConsole } from '../console.tsx'
 import { ColumnChoice } from '../parts/column-choice.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
+import { ExportRuns } from '../parts/export-runs.tsx'
 import { FilterBox } from '../parts/filter-box.tsx'
 import { Link } from '../parts/link.tsx'
 import { Problem, Skeleton } from '../parts/notes.tsx'
@@ -33,8 +34,8 @@ export function ExperimentPage({ id }: { id: string }) {
       pollMs: 60_000,
     },
   )
+  const orderBy = order ? [orderText(order)] : []
   const load = async (page: string | undefined) => {
-    const orderBy = order ? [orderText(order)] : []
     const found = await client.call(runs.search, { experiments: [id], filter: filter || undefined, orderBy, page, limit: PER_PAGE })
     return { items: found.runs, next: found.next }
   }
@@ -81,7 +82,9 @@ export function ExperimentPage({ id }: { id: string }) {
         />
       )}
       {items?.length === 0 && !busy && !error && <Nothing filtered={filter !== ''} />}
-      <Foot shown={items} busy={busy} more={more} />
+      <Foot shown={items} busy={busy} more={more}>
+        <ExportRuns experiment={id} filter={filter} orderBy={orderBy} />
+      </Foot>
     </>
   )
 }
@@ -113,16 +116,26 @@ function Nothing({ filtered }: { filtered: boolean }) {
   return <TrackingHint title="No run yet">A run shows here as soon as it has begun, with what it logs while it goes on.</TrackingHint>
 }
 
-function Foot({ shown, busy, more }: { shown: readonly Run[] | undefined; busy: boolean; more: (() => void) | undefined }) {
+type FootProps = {
+  readonly shown: readonly Run[] | undefined
+  readonly busy: boolean
+  readonly more: (() => void) | undefined
+  readonly children: ReactNode
+}
+
+function Foot({ shown, busy, more, children }: FootProps) {
   if (!shown || shown.length === 0) return null
   return (
-    <p className="foot dim">
-      {shown.length} {shown.length === 1 ? 'run' : 'runs'} {more ? 'so far' : 'in all'}
+    <div className="foot dim">
+      <p>
+        {shown.length} {shown.length === 1 ? 'run' : 'runs'} {more ? 'so far' : 'in all'}
+      </p>
       {more && (
         <button type="button" onClick={more} disabled={busy}>
           More runs
         </button>
       )}
-    </p>
+      {children}
+    </div>
   )
 }

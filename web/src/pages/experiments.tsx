@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react'
 import { experiments } from '../../../src/contract/experiments.ts'
 import { useConsole } from '../console.tsx'
+import { formatCount } from '../format.ts'
 import { Instant } from '../parts/instant.tsx'
 import { Link } from '../parts/link.tsx'
 import { Problem, Skeleton } from '../parts/notes.tsx'
@@ -24,7 +25,7 @@ export function ExperimentsPage() {
   useEffect(() => {
     document.title = 'Experiments · Setpoint'
   }, [])
-  const untouched = items?.length === 1 && items[0]!.id === '0' && words === ''
+  const untouched = items?.length === 1 && items[0]!.runs === 0 && words === ''
   return (
     <>
       <div className="page-head">
@@ -48,9 +49,10 @@ export function ExperimentsPage() {
               <tr>
                 <th>Name</th>
                 <th className="number">Id</th>
+                <th className="number">Runs</th>
+                <th>Last run</th>
                 <th>Tags</th>
                 <th>Created</th>
-                <th>Last change</th>
               </tr>
             </thead>
             <tbody>
@@ -60,12 +62,11 @@ export function ExperimentsPage() {
                     <Link to={experimentPath(experiment.id)}>{experiment.name}</Link>
                   </td>
                   <td className="number dim">{experiment.id}</td>
+                  <td className="number">{formatCount(experiment.runs)}</td>
+                  <td>{experiment.lastRunAt === null ? <span className="dim">none</span> : <Instant at={experiment.lastRunAt} />}</td>
                   <td className="text dim">{tagsText(experiment.tags)}</td>
                   <td>
                     <Instant at={experiment.createdAt} />
-                  </td>
-                  <td>
-                    <Instant at={experiment.updatedAt} />
                   </td>
                 </tr>
               ))}

@@ -44,8 +44,9 @@ export function createRetraining(deps: Deps): Retraining {
     async cancelTraining({ id, reason }, caller) {
       const training = await need(caller, id)
       if (hasEnded(training)) return publicTraining(training)
-      if (training.job) await jobs.cancel(training.job)
+      // The record first: the job ends it too once it is stopped, and would not know who asked, and why.
       await trainings.end(caller.project, id, { state: 'cancelled', problem: `cancelled by ${caller.id}: ${reason}` })
+      if (training.job) await jobs.cancel(training.job)
       return publicTraining(await need(caller, id))
     },
   }

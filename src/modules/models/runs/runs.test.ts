@@ -5,6 +5,7 @@ import { eachSql } from '../../../infra/sql/for-tests.ts'
 import { createRandom } from '../../../lib/random.ts'
 import type { LoggedMetric, Pair } from './entities.ts'
 import { createRuns, type Runs } from './runs.ts'
+import { countRuns } from './store.ts'
 
 const P = 'default'
 
@@ -28,6 +29,21 @@ eachSql((_name, open) => {
     expect((await runs.createExperiment('other', { name: 'a' })).id).toBe('1')
     expect((await runs.searchExperiments('other', { maxResults: 10 })).items.map((e) => e.name)).toEqual(['a', 'Default'])
     expect(await runs.experimentByName(P, 'a')).toBeUndefined()
+  })
+
+  test('runs are counted by experiment, the active ones of the project', async () => {
+    const { sql, runs } = await setUp()
+    const { id } = await runs.createExperiment(P, { name: 'a' })
+    await newRun(runs, id, 7)
+    await newRun(runs, id, 9)
+    await runs.deleteRun(P, await newRun(runs, id, 11))
+    await newRun(runs, '0', 3)
+    const ids = [0, Number(id), 99]
+    expect([...(await countRuns(sql, P, ids))].sort()).toEqual([
+      [0, { runs: 1, lastRunAt: 3 }],
+      [Number(id), { runs: 2, lastRunAt: 9 }],
+    ])
+    expect(await countRuns(sql, 'other', ids)).toEqual(new Map())
   })
 
   test('a name is taken for good, and only within its project', async () => {

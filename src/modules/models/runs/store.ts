@@ -2,6 +2,8 @@ import type { Db } from '../../../infra/sql/index.ts'
 import type { Experiment, Lifecycle, Pair, RunInfo, RunStatus, ViewType } from './entities.ts'
 import { type ExperimentRow, inParts, type RunRow, tables } from './tables.ts'
 
+type RunCount = { readonly runs: number; readonly lastRunAt: number }
+
 /** The lifecycle stages a view shows. */
 export function stagesOf(view: ViewType): Lifecycle[] {
   if (view === 'ALL') return ['active', 'deleted']
@@ -30,6 +32,23 @@ export async function findExperimentByName(db: Db, project: string, name: string
     .where('name', '=', name)
     .executeTakeFirst()
   return row && (await experimentsFrom(db, project, [row]))[0]
+}
+
+/** How many active runs experiments have, and when the latest of them began; nothing for one that has none. */
+export async function countRuns(db: Db, project: string, experiments: readonly number[]): Promise<Map<number, RunCount>> {
+  const counts = new Map<number, RunCount>()
+  for (const part of inParts(experiments)) {
+    const rows = await tables(db)
+      .selectFrom('runs')
+      .select(({ fn }) => ['experiment', fn.countAll().as('runs'), fn.max('started_at').as('latest')])
+      .where('project', '=', project)
+      .where('experiment', 'in', part)
+      .where('lifecycle', '=', 'active')
+      .groupBy('experiment')
+      .execute()
+    for (const { experiment, runs, latest } of rows) counts.set(experiment, { runs: Number(runs), lastRunAt: Number(latest) })
+  }
+  return counts
 }
 
 /** Rows with their tags, in the order of the rows. */

@@ -7,6 +7,7 @@ import { compareRuns } from './compare.ts'
 import { DATASET_CONTEXT_TAG, type Experiment, type Metric, type Pair, type Run, type ViewType } from './entities.ts'
 import { noRun } from './refusals.ts'
 import type { RunSearch, Runs } from './runs.ts'
+import { countRuns } from './store.ts'
 import { keysIn } from './store-measurements.ts'
 import { csvHead, csvRow, parquetOf, type TableKeys } from './table-file.ts'
 
@@ -45,7 +46,16 @@ export function createTrackingVerbs({ sql, runs: tracked }: { sql: Sql; runs: Ru
     async search({ filter, orderBy, view, limit, page }, { project }) {
       const search = { filter, orderBy: orderBy === undefined ? [] : [orderBy], view: views[view], maxResults: limit, pageToken: page }
       const { items, nextPageToken } = await tracked.searchExperiments(project, search)
-      return { experiments: items.map(experimentReply), next: nextPageToken ?? null }
+      const counts = await countRuns(
+        sql,
+        project,
+        items.map(({ id }) => Number(id)),
+      )
+      const none = { runs: 0, lastRunAt: null }
+      return {
+        experiments: items.map((item) => ({ ...experimentReply(item), ...(counts.get(Number(item.id)) ?? none) })),
+        next: nextPageToken ?? null,
+      }
     },
     get: async ({ experiment }, { project }) => experimentReply(await needExperiment(project, experiment)),
     async create({ name, artifactLocation, tags }, { project }) {
