@@ -274,6 +274,7 @@ describe('the same files by the contract', () => {
     await registerModel(world.admin, 'kept', modelWithCut(0.7))
     await put('soon/gone.txt', 'nobody else has this')
     await world.admin.call(artifacts.removeFiles, { path: 'soon' })
+    await world.settle()
     world.clock.advance(25 * 3_600_000)
     const admin = await world.as('admin')
     const dry = await admin.call(artifacts.collectGarbage, { dryRun: true })

@@ -76,6 +76,7 @@ test('a narrowed key keeps to its scopes, a revoked or expired one is over at on
   const shop = createClient({ url: world.url, token: key.secret })
   await expect(shop.call(registry.listModels, {})).rejects.toMatchObject({ code: 'forbidden' })
   expect(await shop.call(deployments.predict, { deployment: 'churn', features: { a: 1, b: 1 } })).toMatchObject({ prediction: 1 })
+  await world.settle()
   world.clock.advance(86_400_001)
   await expect(shop.call(deployments.predict, { deployment: 'churn', features: { a: 1, b: 1 } })).rejects.toMatchObject({
     code: 'unauthenticated',
@@ -126,6 +127,7 @@ test('guessing keys is slowed down, and the wait is told', async () => {
   for (let i = 0; i < 14; i++) statuses.push((await guess()).status)
   expect(statuses.slice(0, 10)).toEqual(new Array(10).fill(401))
   expect(statuses.at(-1)).toBe(429)
+  await world.settle()
   world.clock.advance(16 * 60_000)
   expect((await guess()).status).toBe(401)
 })

@@ -51,6 +51,7 @@ test('what was deleted long ago is forgotten with its files; what lives, is youn
   await send('registered-models/create', { name: 'm' })
   await send('model-versions/create', { name: 'm', source: `runs:/${named}/`, run_id: named })
   for (const run_id of [old, named]) await send('runs/delete', { run_id })
+  await world.settle()
   world.clock.advance(40 * DAY_MS)
   token = await world.token('admin')
   const admin = await world.as('admin')
