@@ -180,6 +180,7 @@ test('the auditor’s questions are answered from the ledger', async () => {
   await version('audited')
   await world.admin.call(registry.moveAlias, { model: 'audited', alias: 'champion', version: 1, reason: 'the first one' })
   const before = world.clock.now()
+  await world.settle()
   await world.pass(3_600_000, 3_600_000)
   await world.admin.call(registry.moveAlias, { model: 'audited', alias: 'champion', version: 2, reason: 'it was better' })
   expect(await world.admin.call(registry.liveOn, { model: 'audited', date: new Date(before).toISOString() })).toMatchObject({ version: 1 })
