@@ -247,6 +247,7 @@ process.exit(0)`
   expect(next).toMatchObject({ outcome: 'refused', reason: expect.stringMatching(/cool-down/) })
   const alarmed = async () => (await world.admin.call(drift.getMonitor, { monitor: 'churn' })).signals.some((signal) => signal.alarmed)
   expect(await alarmed()).toBe(true)
+  await world.settle()
   await world.pass(62_000, 31_000)
   expect(await alarmed()).toBe(false)
 })
