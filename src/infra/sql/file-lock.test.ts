@@ -11,7 +11,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function lockInChild(file: string): Promise<ChildProcess> {
   const module = new URL('./file-lock.ts', import.meta.url).href
-  const code = `import { lockFile } from ${JSON.stringify(module)}; lockFile(${JSON.stringify(file)}); console.log('locked'); setInterval(() => {}, 1000)`
+  // Held by name: a lock that nothing refers to is given back with the garbage.
+  const code = `import { lockFile } from ${JSON.stringify(module)}; globalThis.held = lockFile(${JSON.stringify(file)}); console.log('locked'); setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(child.stdout!, 'data')
   return child
