@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { AppError, messageFrom } from '../contract/errors.ts'
+import { AppError, type ErrorCode, errorCodes, messageFrom } from '../contract/errors.ts'
 
 /** What the exit code of every command means. */
 export const exitCodes = {
@@ -39,4 +39,10 @@ export function failureText(error: unknown): string {
 /** A reply that was cut off reaches us as the fetch’s own `TypeError`. */
 function isBrokenConnection(error: unknown): boolean {
   return error instanceof TypeError && (error.message === 'terminated' || error.message === 'fetch failed')
+}
+
+/** The error code that a protocol’s HTTP status stands for, where its reply carries none of ours. */
+export function codeFromStatus(status: number): ErrorCode {
+  const found = Object.entries(errorCodes).find(([, code]) => code.status === status)
+  return (found?.[0] as ErrorCode | undefined) ?? (status >= 500 ? 'unavailable' : 'invalid')
 }

@@ -1,4 +1,5 @@
-import { AppError, type ErrorCode, errorCodes } from '../../contract/errors.ts'
+import { AppError } from '../../contract/errors.ts'
+import { codeFromStatus } from '../failures.ts'
 
 export type Server = {
   readonly url: string
@@ -22,10 +23,14 @@ export function createWire(server: Server) {
     })
     if (response.ok) return response
     const text = await response.text()
-    throw new AppError(codeOf(response.status), `${server.url}${path.split('?')[0]} answered ${response.status}: ${messageIn(text)}`, {
-      status: response.status,
-      requestId: response.headers.get('x-request-id') ?? undefined,
-    })
+    throw new AppError(
+      codeFromStatus(response.status),
+      `${server.url}${path.split('?')[0]} answered ${response.status}: ${messageIn(text)}`,
+      {
+        status: response.status,
+        requestId: response.headers.get('x-request-id') ?? undefined,
+      },
+    )
   }
 
   return {
@@ -76,11 +81,6 @@ function searchFrom(query: Query): string {
   for (const [name, value] of Object.entries(query))
     for (const one of [value].flat()) if (one !== undefined) search.append(name, String(one))
   return search.size > 0 ? `?${search}` : ''
-}
-
-function codeOf(status: number): ErrorCode {
-  const found = Object.entries(errorCodes).find(([, code]) => code.status === status)
-  return (found?.[0] as ErrorCode | undefined) ?? (status >= 500 ? 'unavailable' : 'invalid')
 }
 
 function messageIn(text: string): string {

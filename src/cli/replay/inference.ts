@@ -1,5 +1,6 @@
 import type { Connection } from '../../contract/client.ts'
-import { AppError, type ErrorCode, errorCodes } from '../../contract/errors.ts'
+import { AppError, errorCodes } from '../../contract/errors.ts'
+import { codeFromStatus } from '../failures.ts'
 import type { Shell } from '../shell.ts'
 import type { Row } from './rows.ts'
 
@@ -44,15 +45,10 @@ async function request(connection: Connection, path: string, init: RequestInit):
   })
   if (response.ok) return response
   const text = await response.text()
-  throw new AppError(codeOf(response.status), messageIn(text), {
+  throw new AppError(codeFromStatus(response.status), messageIn(text), {
     requestId: response.headers.get('x-request-id') ?? undefined,
     retryAfterMs: Number(response.headers.get('retry-after') ?? 0) * 1_000,
   })
-}
-
-function codeOf(status: number): ErrorCode {
-  const found = Object.entries(errorCodes).find(([, code]) => code.status === status)
-  return (found?.[0] as ErrorCode | undefined) ?? (status >= 500 ? 'unavailable' : 'invalid')
 }
 
 /** The protocol’s errors are `{ "error": text }`, ours before a route is found `{ "error": { message } }`. */
