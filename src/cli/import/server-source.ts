@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Pair, Source, SourceFile, SourceModel, SourceRegistered, SourceRun, SourceVersion } from './source.ts'
 import { quoted, type Wire } from './wire.ts'
 
@@ -167,16 +166,4 @@ function versionFrom({
   tags = [],
 }: WireVersion): SourceVersion {
   return { version: Number(version), source, runId: run_id || null, modelId: model_id || null, description, stage: current_stage, tags }
-}
-
-/** Hex SHA-256 of a stream that is passed on; the digest is known when the stream has ended. */
-export function hashing(stream: AsyncIterable<Uint8Array>): { readonly stream: AsyncIterable<Uint8Array>; digest(): string } {
-  const hash = createHash('sha256')
-  async function* passed() {
-    for await (const chunk of stream) {
-      hash.update(chunk)
-      yield chunk
-    }
-  }
-  return { stream: passed(), digest: () => hash.digest('hex') }
 }

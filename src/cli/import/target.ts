@@ -1,4 +1,4 @@
-import { hashing } from './server-source.ts'
+import { createHash } from 'node:crypto'
 import type { MetricPoint, Pair, SourceExperiment, SourceModel, SourceRegistered, SourceRun, SourceVersion } from './source.ts'
 import { quoted, type Wire } from './wire.ts'
 
@@ -169,4 +169,16 @@ function* parts<T>(items: readonly T[], size: number): Iterable<readonly T[]> {
 
 function encoded(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
+}
+
+/** Hex SHA-256 of a stream that is passed on; the digest is known when the stream has ended. */
+function hashing(stream: AsyncIterable<Uint8Array>): { readonly stream: AsyncIterable<Uint8Array>; digest(): string } {
+  const hash = createHash('sha256')
+  async function* passed() {
+    for await (const chunk of stream) {
+      hash.update(chunk)
+      yield chunk
+    }
+  }
+  return { stream: passed(), digest: () => hash.digest('hex') }
 }
