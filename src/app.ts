@@ -125,7 +125,7 @@ function buildModules(infra: Infra) {
   const access = createAccess({ ...core, open: config.open })
   const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Loop: checkLoop } })
 
-  const runtimes = createRuntimes({ blobs })
+  const runtimes = createRuntimes({ blobs, clock, memoryBytes: config.modelMemoryBytes })
   const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
   const uploads = createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBytes: config.uploadLimitBytes })
   const collector = createCollector({ sql, blobs, clock, log, tables: audited })

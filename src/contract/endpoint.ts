@@ -51,6 +51,8 @@ export type Caller = {
   readonly project: string
   readonly scopes: ReadonlySet<Scope>
   readonly requestId: string
+  /** Where the request came from; absent for what the server does by itself. */
+  readonly address?: string
   /** Present when a console session, not a key, made the call. */
   readonly session?: string
   readonly signal?: AbortSignal

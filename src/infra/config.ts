@@ -60,6 +60,12 @@ export const Settings = z.strictObject({
     .positive()
     .default(megabytes(2_048))
     .describe('most telemetry kept on disk while its store is away'),
+  modelMemoryBytes: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(megabytes(4_096))
+    .describe('most bytes of models in memory, counted by their files; those not asked for longest are put aside'),
   columnsMemoryBytes: z.coerce
     .number()
     .int()

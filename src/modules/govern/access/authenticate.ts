@@ -132,6 +132,7 @@ function callerFrom(known: Identity, credentials: Credentials, scope: Scope): Ca
     project,
     scopes: known.scopes,
     requestId: credentials.requestId,
+    address: credentials.address,
     session: known.session,
     get signal() {
       return credentials.signal

@@ -106,15 +106,15 @@ const nothing = {
 async function contentOfFile(deps: Deps, digest: string, features: readonly string[] | undefined): Promise<Content> {
   if (!(await deps.blobs.has(digest)))
     throw new AppError('not_found', `no file with digest ${digest} was uploaded; use "setpoint registry upload-artifact" first`)
-  if (!features) throw new AppError('invalid', 'features: name the columns of the model’s input, in their order')
-  const { facts, sizeBytes } = await openFile(deps, digest, features)
+  const { facts, sizeBytes, names } = await openFile(deps, digest, features)
+  if (!features && names.length > 0) throw new AppError('invalid', 'features: name the columns of the model’s input, in their order')
   return {
     ...nothing,
     format: 'onnx',
     digest,
     sizeBytes,
     facts,
-    features: [...features],
+    features: [...names],
     source: null,
     storage: null,
     flavors: ['onnx'],
@@ -123,21 +123,24 @@ async function contentOfFile(deps: Deps, digest: string, features: readonly stri
   }
 }
 
+/**
+ * Opens a file as it would be served. A model that scores rows of features needs their names; any other is served by its own
+ * tensors and has none.
+ */
 async function openFile({ blobs, runtimes }: Deps, digest: string, features: readonly string[] | undefined) {
   const { stream, sizeBytes } = await blobs.get(digest)
   if (sizeBytes > READ_LIMIT_BYTES)
     throw new AppError('too_large', `the file has ${sizeBytes} bytes; at most ${READ_LIMIT_BYTES} can be opened here`)
   const bytes = await buffer(stream)
   const facts = factsFromOnnx(bytes)
-  const width = facts.inputs[0]?.shape.at(-1) ?? -1
+  const [input, ...others] = facts.inputs
+  const width = input?.shape.length === 2 && others.length === 0 ? input.shape[1]! : 0
   const names = features ?? Array.from({ length: Math.max(width, 0) }, (_, column) => `x${column}`)
-  if (width !== -1 && width !== names.length)
-    throw new AppError(
-      'invalid',
-      `features: ${names.length} names were given, but the model’s input ${facts.inputs[0]!.name} has ${width} columns`,
-    )
-  await runtimes.probe(bytes, names.length)
-  return { facts, sizeBytes, names }
+  if (width > 0 && width !== names.length)
+    throw new AppError('invalid', `features: ${names.length} names were given, but the model’s input ${input!.name} has ${width} columns`)
+  const { tabular, problem } = await runtimes.probe(bytes, names.length)
+  if (features && problem) throw new AppError(problem.code === 'unsupported' ? 'invalid' : problem.code, problem.message)
+  return { facts, sizeBytes, names: tabular ? names : [] }
 }
 
 async function contentOfSource(deps: Deps, input: Registration, caller: Caller): Promise<Content> {

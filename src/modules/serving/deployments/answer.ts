@@ -2,6 +2,7 @@ import { AppError } from '../../../contract/errors.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
 import type { Live, Scored, Work } from './live.ts'
+import type { Run } from './scoring.ts'
 import { percentOf } from './split.ts'
 
 export type AnswerDeps = {
@@ -16,25 +17,17 @@ export type AnswerDeps = {
  * batch, and no reply is sent that `kill -9` could make untrue.
  */
 export function createAnswer({ telemetry, clock, nowUs }: AnswerDeps) {
-  function keep(
-    live: Live,
-    work: Work,
-    i: number,
-    score: number,
-    role: 'champion' | 'challenger',
-    otherScore: number | undefined,
-    atMs: number,
-    endedUs: number,
-  ): boolean {
-    const features = live.champion.features.length
-    const [served, other] = role === 'champion' ? [live.champion, live.challenger] : [live.challenger!, live.champion]
+  function keep(live: Live, run: Run, work: Work, row: number, i: number, own: boolean, atMs: number, endedUs: number): boolean {
+    const { served, scores, challenger } = run
+    const features = served.features.length
+    const score = own ? challenger![row]! : scores[row]!
     return attempt(() =>
       telemetry.record({
         project: live.project,
         deployment: live.name,
         model: live.spec.model,
-        version: served.version,
-        role,
+        version: own ? live.challenger!.version : served.version,
+        role: own ? 'challenger' : live.role,
         recordId: work.ids[i]!,
         atMs,
         actor: work.actor,
@@ -42,33 +35,32 @@ export function createAnswer({ telemetry, clock, nowUs }: AnswerDeps) {
         features: work.values.subarray(i * features, (i + 1) * features),
         score,
         prediction: score >= live.spec.threshold ? 1 : 0,
-        otherVersion: otherScore === undefined ? 0 : (other?.version ?? 0),
-        otherScore: otherScore ?? Number.NaN,
+        otherVersion: challenger === null ? 0 : own ? served.version : live.challenger!.version,
+        otherScore: challenger === null ? Number.NaN : own ? scores[row]! : challenger[row]!,
         latencyUs: endedUs - work.startedUs,
       }),
     )
   }
 
-  return (live: Live, work: readonly Work[], champion: Float32Array, challenger: Float32Array | null): void => {
+  return (live: Live, work: readonly Work[], run: Run): void => {
+    const { served, scores: all, challenger, fallback } = run
     const answers: Scored[] = []
     const endedUs = nowUs()
     const atMs = clock.now()
+    const canary = challenger !== null && live.route.mode === 'canary'
     let row = 0
     let recorded = true
     for (const one of work) {
       const scores = new Float32Array(one.ids.length)
       const versions: number[] = []
       for (let i = 0; i < one.ids.length; i++, row++) {
-        const chosen = challenger && live.route.mode === 'canary' && percentOf(live.salt, one.ids[i]!) < live.route.percent
         // A challenger that gives no number is not served.
-        const own = chosen && !Number.isNaN(challenger[row])
-        scores[i] = own ? challenger[row]! : champion[row]!
-        versions.push(own ? live.challenger!.version : live.champion.version)
-        recorded =
-          keep(live, one, i, scores[i]!, own ? 'challenger' : 'champion', own ? champion[row]! : challenger?.[row], atMs, endedUs) &&
-          recorded
+        const own = canary && percentOf(live.salt, one.ids[i]!) < live.route.percent && !Number.isNaN(challenger[row])
+        scores[i] = own ? challenger[row]! : all[row]!
+        versions.push(own ? live.challenger!.version : served.version)
+        recorded = keep(live, run, one, row, i, own, atMs, endedUs) && recorded
       }
-      answers.push({ scores, versions, recorded: true })
+      answers.push({ scores, versions, recorded: true, fallback })
     }
     recorded = attempt(() => telemetry.flush()) && recorded
     for (let i = 0; i < work.length; i++) {
@@ -91,7 +83,7 @@ function withoutNumber(live: Live, { scores, versions }: Scored): AppError | und
 }
 
 /** A full disk does not stop serving: the reply says that it was not recorded, and telemetry counts the loss. */
-function attempt(write: () => void): boolean {
+export function attempt(write: () => void): boolean {
   try {
     write()
     return true

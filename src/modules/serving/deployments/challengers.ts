@@ -25,7 +25,7 @@ export function createChallengers(log: Log) {
     const health = healthOf(live)
     health.rows += rows
     try {
-      return await live.challenger!.scorer.score(values, rows)
+      return await live.challenger!.model.score(values, rows)
     } catch (error) {
       health.failures += rows
       log.warn('serving.challenger_failed', {

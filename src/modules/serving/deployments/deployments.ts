@@ -6,6 +6,7 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import type { Tensor } from '../../../lib/tensors/tensor.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
@@ -13,9 +14,15 @@ import type { Telemetry } from '../../watch/telemetry/index.ts'
 import type { Runtimes } from '../runtimes/index.ts'
 import { createAdmission } from './admission.ts'
 import type { ChallengerHealth } from './challengers.ts'
+import { within } from './deadline.ts'
+import { createInference, type Inferred, type TensorsInput } from './inference.ts'
 import type { Live, Scored } from './live.ts'
+import { createRanges } from './ranges.ts'
+import { createRepeats } from './repeats.ts'
 import { createRouting } from './routing.ts'
+import { rowFromNames, rowsFromTensors, tabularOutputs } from './rows.ts'
 import { createScoring } from './scoring.ts'
+import { percentOf } from './split.ts'
 import { findRoute, routesTable, type StoredRoute, saveRoute } from './store.ts'
 
 type ScoreInput = {
@@ -26,11 +33,29 @@ type ScoreInput = {
   readonly values: Float32Array
   readonly actor: string
   readonly source: string
+  /** How long the caller waits, when less than the deployment’s own deadline. */
+  readonly deadlineMs?: number
+  /** The same key with the same rows gets the first answer again, for ten minutes. */
+  readonly idempotencyKey?: string
 }
+type InferInput = Omit<TensorsInput, 'signal'> & {
+  readonly deployment: string
+  readonly deadlineMs?: number
+  readonly idempotencyKey?: string
+}
+type By = Pick<Caller, 'id' | 'project' | 'address'>
 
 export type Deployments = Verbs<typeof deployments> & {
-  /** The hot path: no SQL, no waiting but for the model. Throws `not_found`, `unavailable`, `too_large` or `throttled`. */
-  score(input: ScoreInput, caller: Pick<Caller, 'id' | 'project'>): Promise<Scored>
+  /**
+   * The hot path, for models of rows of floats: no SQL, no waiting but for the model. Throws `not_found`, `unavailable`,
+   * `too_large`, `throttled`, `timeout`, `invalid` for a value beyond its bounds.
+   */
+  score(input: ScoreInput, caller: By): Promise<Scored>
+  /**
+   * Tensors in, tensors out, for every model and every protocol. A tabular model answers `score`, `prediction` and `version` by
+   * the hot path, and its own outputs when they are asked for by name. Throws as `score` does.
+   */
+  infer(input: InferInput, caller: By): Promise<Inferred>
   /** The deployment as it serves now. Throws `not_found`, or `unavailable` with the reason it cannot serve. */
   serving(project: string, name: string): Live
   /** Waits for a deployment that was declared a moment ago and is not in memory yet; nothing to wait for otherwise. */
@@ -63,10 +88,14 @@ type Deps = {
 }
 
 export function createDeployments(deps: Deps): Deployments {
-  const { sql, documents, ledger, bus, clock, ids, log } = deps
+  const { sql, documents, ledger, bus, clock, ids, log, telemetry } = deps
+  const nowUs = () => Math.round(performance.now() * 1_000)
   const routing = createRouting(deps)
-  const scoring = createScoring({ telemetry: deps.telemetry, clock, log, nowUs: () => Math.round(performance.now() * 1_000) })
-  const admit = createAdmission(clock, scoring.waiting)
+  const scoring = createScoring({ telemetry, clock, log, nowUs })
+  const inference = createInference({ telemetry, clock, log, nowUs, scoring })
+  const admit = createAdmission(clock)
+  const ranges = createRanges()
+  const repeats = createRepeats(clock)
 
   bus.watch((event) => {
     const { kind, name, model } = event.data as { kind?: string; name?: string; model?: string }
@@ -95,20 +124,46 @@ export function createDeployments(deps: Deps): Deployments {
       spec: document.spec,
       route: entry?.live?.route ?? { mode: 'steady', championVersion: null, challengerVersion: null, percent: 0 },
       ready: entry?.live !== null && entry?.live !== undefined,
+      anomalies: ranges.anomalies(document.project, document.metadata.name),
       problem: entry ? entry.problem : 'it is still being loaded',
       changedAt: Math.max(document.appliedAt, stored?.changedAt ?? 0),
     }
   }
 
-  async function score(input: ScoreInput, caller: Pick<Caller, 'id' | 'project'>): Promise<Scored> {
+  async function score(input: ScoreInput, caller: By): Promise<Scored> {
     const live = serving(caller.project, input.deployment)
-    admit(live, input.ids.length, caller)
-    const startedUs = Math.round(performance.now() * 1_000)
-    return await new Promise((resolve, reject) => scoring.add(live, { ...input, startedUs, resolve, reject }))
+    admit(live, input.ids.length, caller, scoring.pace(live))
+    ranges.check(live, input.values)
+    const run = () => add(live, input)
+    if (input.idempotencyKey === undefined) return await run()
+    return await repeats.once(`${caller.project}/${live.name}/${caller.id}/${input.idempotencyKey}`, input.values, run)
+  }
+
+  function add(live: Live, { ids, values, actor, source, deadlineMs }: ScoreInput): Promise<Scored> {
+    const startedUs = nowUs()
+    const side = sideOf(live, ids[0]!)
+    const scored = new Promise<Scored>((resolve, reject) => scoring.add(side, { ids, values, actor, source, startedUs, resolve, reject }))
+    return within(clock, limitMs(live, deadlineMs), scored, `deployment ${live.name}`)
+  }
+
+  async function infer({ deployment, deadlineMs, idempotencyKey, ...input }: InferInput, caller: By): Promise<Inferred> {
+    const live = serving(caller.project, deployment)
+    const own = (tabularOutputs as readonly string[]).includes.bind(tabularOutputs)
+    if (live.champion.model.tabular && input.outputs.every(own)) {
+      const { count, values } = rowsFromTensors(live, input.inputs)
+      const rowIds = input.ids ?? idsOfRows(input.id, count)
+      const scored = await score({ ...input, deployment, ids: rowIds, values, deadlineMs, idempotencyKey }, caller)
+      return inferredFrom(live, scored, input.outputs)
+    }
+    admit(live, 1, caller, scoring.pace(live))
+    const giveUp = new AbortController()
+    const answer = inference(sideOf(live, input.id), { ...input, signal: giveUp.signal })
+    return await within(clock, limitMs(live, deadlineMs), answer, `deployment ${live.name}`, () => giveUp.abort())
   }
 
   return {
     score,
+    infer,
     serving,
     lookUp: routing.lookUp,
     challengerHealth: (project, name, rollout) => scoring.health({ project, name, salt: rollout }),
@@ -149,19 +204,29 @@ export function createDeployments(deps: Deps): Deployments {
   }
 }
 
-function rowFromNames(live: Live, features: Readonly<Record<string, number | null>>): Float32Array {
-  const names = live.champion.features
-  const unknown = Object.keys(features).filter((name) => !names.includes(name))
-  const missing = names.filter((name) => !(name in features))
-  if (unknown.length > 0 || missing.length > 0) {
-    const parts = [
-      missing.length > 0 ? `missing ${missing.join(', ')}` : '',
-      unknown.length > 0 ? `unknown ${unknown.join(', ')}` : '',
-    ].filter(Boolean)
-    throw new AppError('invalid', `features of ${live.name}: ${parts.join('; ')}; send null for a value that is not known`, {
-      missing,
-      unknown,
-    })
-  }
-  return Float32Array.from(names, (name) => features[name] ?? Number.NaN)
+/** The side of a split that a request falls to, whole, by its first id. */
+function sideOf(live: Live, id: string): Live {
+  return live.otherSide && percentOf(live.salt, id) < live.route.percent ? live.otherSide : live
+}
+
+function limitMs({ spec }: Live, asked: number | undefined): number | undefined {
+  if (asked === undefined || spec.deadlineMs === undefined) return asked ?? spec.deadlineMs
+  return Math.min(asked, spec.deadlineMs)
+}
+
+/** One row goes by the request’s own id; of more, each has its number. */
+export function idsOfRows(id: string, count: number): readonly string[] {
+  return count === 1 ? [id] : Array.from({ length: count }, (_, row) => `${id}#${row}`)
+}
+
+function inferredFrom({ spec }: Live, { scores, versions, recorded, fallback }: Scored, wanted: readonly string[]): Inferred {
+  const shape = [scores.length, 1]
+  const predictions = Int32Array.from(scores, (score) => (score >= spec.threshold ? 1 : 0))
+  const all: readonly Tensor[] = [
+    { name: 'score', datatype: 'FP32', shape, data: scores },
+    { name: 'prediction', datatype: 'INT32', shape, data: predictions },
+    { name: 'version', datatype: 'INT32', shape, data: Int32Array.from(versions) },
+  ]
+  const outputs = wanted.length === 0 ? all : wanted.map((name) => all.find((output) => output.name === name)!)
+  return { version: versions[0]!, outputs, recorded, fallback }
 }

@@ -1,3 +1,4 @@
+import type { DeploymentSpec } from '../../../contract/deployments.ts'
 import { messageFrom } from '../../../contract/errors.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Log } from '../../../infra/log.ts'
@@ -6,7 +7,7 @@ import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
 import type { Runtimes } from '../runtimes/index.ts'
 import type { Live, LoadedVersion } from './live.ts'
-import { findRoute } from './store.ts'
+import { findRoute, type StoredRoute } from './store.ts'
 
 type Entry = { readonly live: Live | null; readonly problem: string | null }
 export type Routing = {
@@ -30,7 +31,7 @@ const LOOK_UP_AGAIN_MS = 1_000
 const MOST_MISSED = 1_000
 
 export function createRouting(deps: Deps): Routing {
-  const { documents, runtimes, clock, log } = deps
+  const { documents, clock, log } = deps
   const table = new Map<string, Entry>()
   const turns = new Map<string, Promise<void>>()
   const missed = new Map<string, number>()
@@ -61,8 +62,8 @@ export function createRouting(deps: Deps): Routing {
 
   function release(live: Live) {
     clock.after(DRAIN_MS, () => {
-      for (const loaded of [live.champion, live.challenger])
-        loaded?.scorer.release().catch((error) => log.error('serving.release_failed', { error }))
+      for (const loaded of [live.champion, live.challenger, live.fallback, live.otherSide?.champion])
+        loaded?.model.release().catch((error) => log.error('serving.release_failed', { error }))
     })
   }
 
@@ -87,41 +88,53 @@ export function createRouting(deps: Deps): Routing {
     },
   }
 
+  /** Loads every version that the deployment may answer with; what was loaded is given back when another cannot be. */
   async function open(from: Deps, { project, metadata, spec }: Declared<'Deployment'>): Promise<Live> {
-    const champion = await from.registry.champion(project, spec.model)
-    if (!champion) throw new Error(`model ${spec.model} has no champion; register a version with "--alias champion"`)
+    const record = await from.registry.champion(project, spec.model)
+    if (!record) throw new Error(`model ${spec.model} has no champion; register a version with "--alias champion"`)
     const stored = await findRoute(from.sql, project, metadata.name)
-    const loaded: LoadedVersion = { version: champion.version, features: champion.features, scorer: await runtimes.load(champion) }
-    const wanted = stored?.mode === 'steady' || stored?.challengerVersion === champion.version ? null : (stored?.challengerVersion ?? null)
-    const challenger =
-      wanted === null
-        ? null
-        : await openChallenger(project, spec.model, wanted, loaded).catch(async (error: unknown) => {
-            await loaded.scorer.release()
-            throw error
-          })
-    return {
-      project,
-      name: metadata.name,
-      spec,
-      salt: stored?.rollout ?? 'steady',
-      route: {
-        mode: challenger ? stored!.mode : 'steady',
-        championVersion: champion.version,
-        challengerVersion: challenger?.version ?? null,
-        percent: challenger && stored!.mode === 'canary' ? stored!.percent : 0,
-      },
-      champion: loaded,
-      challenger,
+    const { mode, version, percent } = planOf(spec, stored, record.version)
+    const loaded: LoadedVersion[] = []
+    const load = async (number: number): Promise<LoadedVersion> => {
+      const one = number === record.version ? record : await from.registry.version(project, spec.model, number)
+      if (one.features.join() !== record.features.join())
+        throw new Error(
+          `version ${number} takes other features than the champion, version ${record.version}; they cannot score the same request`,
+        )
+      const opened = { version: number, features: one.features, model: await from.runtimes.load(one, spec.runtime) }
+      loaded.push(opened)
+      return opened
+    }
+    try {
+      const champion = await load(record.version)
+      const challenger = version === null ? null : await load(version)
+      const fallback = spec.fallback && spec.fallback.version !== record.version ? await load(spec.fallback.version) : null
+      const live: Live = {
+        project,
+        name: metadata.name,
+        spec,
+        salt: stored?.rollout ?? 'steady',
+        route: { mode, championVersion: record.version, challengerVersion: version, percent },
+        champion,
+        challenger: mode === 'split' ? null : challenger,
+        fallback,
+        role: 'champion',
+        otherSide: null,
+      }
+      if (mode !== 'split') return live
+      return { ...live, otherSide: { ...live, champion: challenger!, role: 'challenger' } }
+    } catch (error) {
+      for (const { model } of loaded) await model.release()
+      throw error
     }
   }
+}
 
-  async function openChallenger(project: string, model: string, number: number, champion: LoadedVersion): Promise<LoadedVersion> {
-    const version = await deps.registry.version(project, model, number)
-    if (version.features.join() !== champion.features.join())
-      throw new Error(
-        `version ${number} takes other features than the champion, version ${champion.version}; they cannot score the same request`,
-      )
-    return { version: number, features: version.features, scorer: await runtimes.load(version) }
-  }
+/** Where requests go: as the rollout under way says, else as the deployment’s own split. */
+function planOf({ split }: DeploymentSpec, stored: StoredRoute | undefined, champion: number) {
+  const { mode = 'steady', challengerVersion = null, percent = 0 } = stored ?? {}
+  if (mode !== 'steady' && challengerVersion !== null && challengerVersion !== champion)
+    return { mode, version: challengerVersion, percent: mode === 'canary' ? percent : 0 }
+  if (split && split.version !== champion) return { mode: 'split' as const, version: split.version, percent: split.percent }
+  return { mode: 'steady' as const, version: null, percent: 0 }
 }

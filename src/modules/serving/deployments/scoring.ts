@@ -2,28 +2,46 @@ import { AppError, messageFrom } from '../../../contract/errors.ts'
 import type { Log } from '../../../infra/log.ts'
 import { type AnswerDeps, createAnswer } from './answer.ts'
 import { type ChallengerHealth, createChallengers } from './challengers.ts'
-import type { Live, Work } from './live.ts'
+import type { Live, LoadedVersion, Work } from './live.ts'
+import { createPace, type Pace } from './pace.ts'
 
 export type Scoring = {
   /** Puts the rows of one request into the batch of this event-loop turn. */
   add(live: Live, work: Work): void
-  waiting(): number
+  /** What is under way for a deployment. */
+  pace(live: Pick<Live, 'project' | 'name'>): Pace
   health(live: Pick<Live, 'project' | 'name' | 'salt'>): ChallengerHealth
 }
 
-type Queue = { readonly live: Live; work: Work[]; rows: number }
+type Queue = { readonly live: Live; readonly pace: Pace; work: Work[]; rows: number }
+/** What a batch was scored with: the champion, or the fallback in its place. */
+export type Run = {
+  readonly served: LoadedVersion
+  readonly scores: Float32Array
+  readonly challenger: Float32Array | null
+  readonly fallback: boolean
+}
 
 const MOST_BATCH_ROWS = 512
 
-/**
- * Gathers the requests of one event-loop turn into one run of the model.
- */
+/** Gathers the requests of one event-loop turn into one run of the model. */
 export function createScoring(deps: AnswerDeps & { readonly log: Log }): Scoring {
+  const { log } = deps
   const queues = new Map<Live, Queue>()
-  const challengers = createChallengers(deps.log)
+  const paces = new Map<string, Pace>()
+  const challengers = createChallengers(log)
   const answer = createAnswer(deps)
-  let waiting = 0
   let scheduled = false
+
+  function paceOf({ project, name }: Pick<Live, 'project' | 'name'>): Pace {
+    const key = `${project}/${name}`
+    let pace = paces.get(key)
+    if (!pace) {
+      pace = createPace(deps.nowUs)
+      paces.set(key, pace)
+    }
+    return pace
+  }
 
   function flushAll() {
     scheduled = false
@@ -31,12 +49,10 @@ export function createScoring(deps: AnswerDeps & { readonly log: Log }): Scoring
     queues.clear()
   }
 
-  async function run({ live, work, rows }: Queue): Promise<void> {
+  async function run({ live, pace, work, rows }: Queue): Promise<void> {
     const values = rows === work[0]!.ids.length ? work[0]!.values : joined(work, rows * live.champion.features.length)
     try {
-      const champion = await live.champion.scorer.score(values, rows)
-      const challenger = live.challenger ? await challengers.scores(live, values, rows) : null
-      answer(live, work, champion, challenger)
+      answer(live, work, await score(live, values, rows))
     } catch (error) {
       const failure =
         error instanceof AppError
@@ -44,17 +60,37 @@ export function createScoring(deps: AnswerDeps & { readonly log: Log }): Scoring
           : new AppError('internal', `model ${live.spec.model} version ${live.champion.version} failed: ${messageFrom(error)}`, {}, error)
       for (const one of work) one.reject(failure)
     } finally {
-      waiting -= rows
+      pace.leave(rows)
+    }
+  }
+
+  async function score(live: Live, values: Float32Array, rows: number): Promise<Run> {
+    try {
+      const scores = await live.champion.model.score(values, rows)
+      const challenger = live.challenger ? await challengers.scores(live, values, rows) : null
+      return { served: live.champion, scores, challenger, fallback: false }
+    } catch (error) {
+      if (!live.fallback) throw error
+      log.warn('serving.fallback', {
+        project: live.project,
+        deployment: live.name,
+        version: live.champion.version,
+        error: messageFrom(error),
+      })
+      return { served: live.fallback, scores: await live.fallback.model.score(values, rows), challenger: null, fallback: true }
     }
   }
 
   return {
     add(live, work) {
-      const queue = queues.get(live) ?? { live, work: [], rows: 0 }
-      queues.set(live, queue)
+      let queue = queues.get(live)
+      if (!queue) {
+        queue = { live, pace: paceOf(live), work: [], rows: 0 }
+        queues.set(live, queue)
+      }
       queue.work.push(work)
       queue.rows += work.ids.length
-      waiting += work.ids.length
+      queue.pace.enter(work.ids.length)
       if (queue.rows >= MOST_BATCH_ROWS) {
         queues.delete(live)
         void run(queue)
@@ -63,7 +99,7 @@ export function createScoring(deps: AnswerDeps & { readonly log: Log }): Scoring
         setImmediate(flushAll)
       }
     },
-    waiting: () => waiting,
+    pace: paceOf,
     health: (live) => ({ ...challengers.healthOf(live) }),
   }
 }

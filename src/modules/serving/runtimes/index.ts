@@ -1,2 +1,2 @@
-export type { Scorer } from './onnx-runtime.ts'
+export type { LoadedModel, Scorer } from './model.ts'
 export { createRuntimes, type Runtimes } from './runtimes.ts'

@@ -1,82 +1,105 @@
 import { buffer } from 'node:stream/consumers'
+import type { RuntimeSpec } from '../../../contract/deployments.ts'
 import { AppError } from '../../../contract/errors.ts'
 import type { ModelVersion } from '../../../contract/model-record.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
-import { openOnnx, type Scorer } from './onnx-runtime.ts'
+import type { Clock } from '../../../infra/clock.ts'
+import { checkInputs } from './check-inputs.ts'
+import { createHeldModels } from './held-models.ts'
+import type { LoadedModel } from './model.ts'
+import { openOnnx } from './onnx-runtime.ts'
+import { openInThread } from './thread-model.ts'
+import { warm } from './warm.ts'
+
+type Version = Pick<ModelVersion, 'model' | 'version' | 'format' | 'digest' | 'features' | 'sizeBytes'>
 
 export type Runtimes = {
   /**
-   * The scorer of a version, loaded and warmed; versions with the same file share one. Call `release` once per `load`.
-   * Throws what keeps the model from being loaded; nothing is kept then.
+   * The model of a version, loaded, checked and warmed; versions with the same file share one. Call `release` once per
+   * `load`. Throws what keeps the model from being loaded; nothing is kept then.
    */
-  load(version: Pick<ModelVersion, 'model' | 'version' | 'format' | 'digest' | 'features' | 'sizeBytes'>): Promise<Scorer>
-  /** Opens a file that is not registered yet and closes it again. Throws the reason it cannot be served. */
-  probe(bytes: Uint8Array, features: number): Promise<void>
-  /** The models in memory. */
-  loaded(): readonly { digest: string; users: number; sizeBytes: number }[]
+  load(version: Version, runtime?: RuntimeSpec): Promise<LoadedModel>
+  /** Opens a file that is not registered yet and closes it again; answers whether it scores rows of features, and if not why. Throws the reason it cannot be served at all. */
+  probe(bytes: Uint8Array, features: number): Promise<{ readonly tabular: boolean; readonly problem: AppError | undefined }>
+  /** The models that are loaded; `resident` says whether one is in memory now or was put aside to make room. */
+  loaded(): readonly { digest: string; users: number; sizeBytes: number; resident: boolean }[]
   close(): Promise<void>
 }
 
-/** Larger files belong in a worker or a remote runtime, not in the process that answers requests. */
+/** Larger files belong in a Python or a remote runtime, not in the process that answers requests. */
 const MODEL_LIMIT_BYTES = 512 * 1024 * 1024
-const WARM_ROWS = [1, 8, 64]
+/** A model that takes longer for one row would hold up the others’ requests, and gets a thread of its own. */
+const SLOW_ROW_US = 300
 
-type Held = { users: number; readonly sizeBytes: number; readonly scorer: Promise<Scorer> }
+type Deps = { readonly blobs: Blobs; readonly clock: Clock; readonly memoryBytes: number }
 
-export function createRuntimes(deps: { blobs: Blobs }): Runtimes {
-  const held = new Map<string, Held>()
+export function createRuntimes({ blobs, clock, memoryBytes }: Deps): Runtimes {
+  const held = createHeldModels({ clock, memoryBytes })
 
-  async function open(digest: string, features: number): Promise<Scorer> {
-    const scorer = await openOnnx(await buffer((await deps.blobs.get(digest)).stream), features)
-    for (const rows of WARM_ROWS) await scorer.score(new Float32Array(rows * features), rows)
-    return scorer
+  async function open(digest: string, features: number, thread: 'auto' | 'own' | 'shared'): Promise<LoadedModel> {
+    const bytes = await buffer((await blobs.get(digest)).stream)
+    if (thread === 'own') return await openInThread(bytes, features)
+    const model = await openOnnx(bytes, features)
+    try {
+      const rowUs = await warm(model)
+      if (thread === 'shared' || rowUs === undefined || rowUs < SLOW_ROW_US) return model
+      const moved = await openInThread(bytes, features)
+      await model.release()
+      return moved
+    } catch (error) {
+      await model.release()
+      throw error
+    }
   }
 
   return {
-    async load({ model, version, format, digest, features, sizeBytes: knownBytes }) {
+    async load(version, runtime = { kind: 'auto' }) {
+      const { model, version: number, format, digest, features, sizeBytes: knownBytes } = version
+      if (runtime.kind !== 'auto' && runtime.kind !== 'onnx')
+        throw new AppError('unsupported', `this server has no ${runtime.kind} runtime for model ${model} version ${number}`)
       if (digest === null)
         throw new AppError(
           'unsupported',
-          `model ${model} version ${version} is a ${format} that this process cannot run; register it with an ONNX file, such as one made by mlflow.onnx.log_model`,
+          `model ${model} version ${number} is a ${format} that this process cannot run; register it with an ONNX file, such as one made by mlflow.onnx.log_model`,
         )
       const sizeBytes = knownBytes ?? 0
       if (sizeBytes > MODEL_LIMIT_BYTES)
         throw new AppError(
           'too_large',
-          `model ${model} version ${version} has ${sizeBytes} bytes; the runtime in process takes ${MODEL_LIMIT_BYTES}`,
+          `model ${model} version ${number} has ${sizeBytes} bytes; the runtime in process takes ${MODEL_LIMIT_BYTES}`,
         )
-      const found = held.get(digest)
-      const entry = found ?? { users: 0, sizeBytes, scorer: open(digest, features.length) }
-      held.set(digest, entry)
-      entry.users += 1
-      const release = async () => {
-        entry.users -= 1
-        if (entry.users > 0 || held.get(digest) !== entry) return
-        held.delete(digest)
-        await (await entry.scorer).release()
-      }
-      try {
-        const scorer = await entry.scorer
-        if (scorer.features !== features.length)
-          throw new AppError(
-            'conflict',
-            `model ${model} version ${version} names ${features.length} features; the same file is loaded with ${scorer.features}`,
-          )
-        return { ...scorer, release }
-      } catch (error) {
-        entry.users -= 1
-        if (entry.users === 0) held.delete(digest)
-        throw error
-      }
+      const thread = runtime.kind === 'onnx' ? runtime.thread : 'auto'
+      const loaded = await held.load({ digest, thread, sizeBytes, open: () => open(digest, features.length, thread) })
+      if (!loaded.tabular || loaded.features === features.length) return checked(loaded)
+      await loaded.release()
+      throw new AppError(
+        'conflict',
+        `model ${model} version ${number} names ${features.length} features; the same file is loaded with ${loaded.features}`,
+      )
     },
     async probe(bytes, features) {
-      await (await openOnnx(bytes, features)).release()
+      const model = await openOnnx(bytes, features)
+      const problem = model.tabular
+        ? undefined
+        : await model.score(new Float32Array(0), 0).then(
+            () => undefined,
+            (error: AppError) => error,
+          )
+      await model.release()
+      return { tabular: model.tabular, problem }
     },
-    loaded: () => [...held].map(([digest, { users, sizeBytes }]) => ({ digest, users, sizeBytes })),
-    async close() {
-      const open = [...held.values()]
-      held.clear()
-      for (const { scorer } of open) await (await scorer).release()
+    loaded: held.list,
+    close: held.close,
+  }
+}
+
+/** The model, asked only for what it takes and gives. */
+function checked(model: LoadedModel): LoadedModel {
+  return {
+    ...model,
+    async infer(tensors, options) {
+      checkInputs(model, tensors, options.outputs)
+      return await model.infer(tensors, options)
     },
   }
 }

@@ -1,0 +1,35 @@
+/** How much a new sample counts in the mean time a row takes. */
+const WEIGHT = 0.1
+
+/** Rows of one deployment that are under way, and how fast they go. */
+export type Pace = {
+  readonly waiting: number
+  /** How long `rows` more would have to wait, in milliseconds, by the pace of the last ones. 0 while nothing is known. */
+  waitMs(rows: number): number
+  enter(rows: number): void
+  leave(rows: number): void
+}
+
+/** Measures the time between answers while rows are under way; it counts batches and workers alike, whatever their number. */
+export function createPace(nowUs: () => number): Pace {
+  let waiting = 0
+  let rowUs = 0
+  let markUs = 0
+  return {
+    get waiting() {
+      return waiting
+    },
+    waitMs: (rows) => ((waiting + rows) * rowUs) / 1_000,
+    enter(rows) {
+      if (waiting === 0) markUs = nowUs()
+      waiting += rows
+    },
+    leave(rows) {
+      const endedUs = nowUs()
+      const sample = (endedUs - markUs) / rows
+      rowUs = rowUs === 0 ? sample : rowUs + WEIGHT * (sample - rowUs)
+      markUs = endedUs
+      waiting -= rows
+    },
+  }
+}
