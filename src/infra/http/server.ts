@@ -6,7 +6,7 @@ import type { Ids } from '../ids.ts'
 import type { Log } from '../log.ts'
 import { isLoopback } from '../loopback.ts'
 import { sendJson } from './bind.ts'
-import type { Authenticate, Route } from './route.ts'
+import type { Authenticate, Credentials, Route } from './route.ts'
 
 export type HttpOptions = {
   readonly routes: readonly Route[]
@@ -75,7 +75,7 @@ function createAnswer(options: HttpOptions, endless: Set<ServerResponse>, find: 
     run().catch((thrown: unknown) => fail(thrown, route))
 
     async function run() {
-      const found = options.authenticate(credentialsFrom(request, response, requestId, project), route.scope)
+      const found = options.authenticate(new RequestCredentials(request, response, requestId, project), route.scope)
       const caller = found instanceof Promise ? await found : found
       if (route.endless) {
         endless.add(response)
@@ -128,18 +128,42 @@ function targetOf(url: string): { project: string | undefined; path: string; sea
   return prefix ? { project: prefix[1], path: whole.slice(prefix[0].length) || '/', search } : { project: undefined, path: whole, search }
 }
 
-function credentialsFrom(request: IncomingMessage, response: ServerResponse, requestId: string, entered: string | undefined) {
-  const project = entered ?? request.headers['x-setpoint-project']
-  return {
-    authorization: request.headers.authorization ?? bearerFromApiKey(request.headers['x-api-key']),
-    cookie: sameOrigin(request) ? request.headers.cookie : undefined,
-    project: typeof project === 'string' ? project : undefined,
-    address: request.socket.remoteAddress ?? '',
-    local: isLocal(request),
-    requestId,
-    get signal() {
-      return closedSignal(response)
-    },
+/**
+ * What a request says of its caller, worked out when it is asked for. A class, because a literal with getters would be a
+ * new shape for every request, and the garbage collector would stop the server to sweep them up.
+ */
+class RequestCredentials implements Credentials {
+  readonly project: string | undefined
+  readonly requestId: string
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+
+  constructor(request: IncomingMessage, response: ServerResponse, requestId: string, entered: string | undefined) {
+    const project = entered ?? request.headers['x-setpoint-project']
+    this.project = typeof project === 'string' ? project : undefined
+    this.requestId = requestId
+    this.#request = request
+    this.#response = response
+  }
+
+  get authorization() {
+    return this.#request.headers.authorization ?? bearerFromApiKey(this.#request.headers['x-api-key'])
+  }
+
+  get cookie() {
+    return sameOrigin(this.#request) ? this.#request.headers.cookie : undefined
+  }
+
+  get address() {
+    return this.#request.socket.remoteAddress ?? ''
+  }
+
+  get local() {
+    return isLocal(this.#request)
+  }
+
+  get signal() {
+    return closedSignal(this.#response)
   }
 }
 

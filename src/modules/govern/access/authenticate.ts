@@ -127,16 +127,33 @@ function callerFrom(known: Identity, credentials: Credentials, scope: Scope): Ca
   const project = credentials.project ?? known.project
   if (project !== known.project && !known.anyProject)
     throw new AppError('forbidden', `${known.id} belongs to project ${known.project} and may not enter ${project}`, { project })
-  return {
-    id: known.id,
-    project,
-    scopes: known.scopes,
-    requestId: credentials.requestId,
-    address: credentials.address,
-    session: known.session,
-    get signal() {
-      return credentials.signal
-    },
+  return new KnownCaller(known, project, credentials)
+}
+
+/** A class, so that every caller has one shape; see `RequestCredentials`. */
+class KnownCaller implements Caller {
+  readonly id: string
+  readonly project: string
+  readonly scopes: ReadonlySet<Scope>
+  readonly requestId: string
+  readonly session: string | undefined
+  readonly #credentials: Credentials
+
+  constructor(known: Identity, project: string, credentials: Credentials) {
+    this.id = known.id
+    this.project = project
+    this.scopes = known.scopes
+    this.requestId = credentials.requestId
+    this.session = known.session
+    this.#credentials = credentials
+  }
+
+  get address() {
+    return this.#credentials.address
+  }
+
+  get signal() {
+    return this.#credentials.signal
   }
 }
 

@@ -1,5 +1,7 @@
 /** How much a new sample counts in the mean time a row takes. */
 const WEIGHT = 0.1
+/** So many answers must have been seen before their pace is believed: the first ones meet cold code. */
+const FEW_SAMPLES = 32
 
 /** Rows of one deployment that are under way, and how fast they go. */
 export type Pace = {
@@ -14,12 +16,13 @@ export type Pace = {
 export function createPace(nowUs: () => number): Pace {
   let waiting = 0
   let rowUs = 0
+  let samples = 0
   let markUs = 0
   return {
     get waiting() {
       return waiting
     },
-    waitMs: (rows) => ((waiting + rows) * rowUs) / 1_000,
+    waitMs: (rows) => (samples < FEW_SAMPLES ? 0 : ((waiting + rows) * rowUs) / 1_000),
     enter(rows) {
       if (waiting === 0) markUs = nowUs()
       waiting += rows
@@ -28,6 +31,7 @@ export function createPace(nowUs: () => number): Pace {
       const endedUs = nowUs()
       const sample = (endedUs - markUs) / rows
       rowUs = rowUs === 0 ? sample : rowUs + WEIGHT * (sample - rowUs)
+      samples += 1
       markUs = endedUs
       waiting -= rows
     },

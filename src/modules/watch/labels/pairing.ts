@@ -1,5 +1,13 @@
 import type { Clock } from '../../../infra/clock.ts'
-import type { PredictionBatch, Segment, SegmentLabel } from '../telemetry/index.ts'
+import type { Segment, SegmentLabel } from '../telemetry/index.ts'
+import {
+  columnsOf,
+  columnsOfStored,
+  createRecentPredictions,
+  deploymentOf,
+  predictionFrom,
+  type RecentPredictions,
+} from './recent-predictions.ts'
 import type { LabelStore, StoredPrediction } from './store.ts'
 
 /** A prediction and the first label that came for it. */
@@ -44,7 +52,6 @@ const RETRY_GROWTH = 4
 /** Waiting labels looked up per segment. */
 const MAX_DUE = 2_000
 
-type Recent = { readonly prediction: StoredPrediction; isPaired: boolean }
 type WaitingLabel = { readonly label: SegmentLabel; readonly sinceMs: number; retryMs: number; pauseMs: number }
 /** What the store knows about records that memory does not hold. */
 type Found = { readonly predictions: ReadonlyMap<string, StoredPrediction>; readonly labelledBefore: ReadonlySet<string> }
@@ -55,7 +62,7 @@ const keyOf = (project: string, deployment: string, recordId: string) => `${proj
 const keyOfLabel = ({ project, deployment, recordId }: SegmentLabel) => keyOf(project, deployment, recordId)
 
 export function createPairing(store: LabelStore, clock: Clock, limits: PairingLimits): Pairing {
-  const recent = createRecent(limits.recent)
+  const recent = createRecentPredictions(limits.recent)
   const waiting = createWaiting(clock, limits)
   let isLoaded = false
 
@@ -70,11 +77,8 @@ export function createPairing(store: LabelStore, clock: Clock, limits: PairingLi
   return {
     async pairsOf(segment) {
       await load(segment)
-      const own = new Set(segment.predictions.flatMap((batch) => batch.recordIds.map((id) => keyOf(batch.project, batch.deployment, id))))
-      const unknown = segment.labels.filter((label) => {
-        const key = keyOfLabel(label)
-        return recent.get(key) === undefined && !own.has(key) && !waiting.has(key)
-      })
+      if (segment.labels.length > 0) await recent.index()
+      const unknown = unknownLabels(segment, recent, waiting)
       const retried = waiting.due()
       const found = await lookUp(store, segment.id, unknown, retried)
       // From here on nobody is asked, so that the segment is matched whole or not at all.
@@ -90,17 +94,25 @@ export function createPairing(store: LabelStore, clock: Clock, limits: PairingLi
   }
 }
 
+/** Labels whose prediction neither memory nor the segment itself holds. */
+function unknownLabels({ predictions, labels }: Segment, recent: RecentPredictions, waiting: WaitingLabels): SegmentLabel[] {
+  if (labels.length === 0) return []
+  const own = new Set(predictions.flatMap((batch) => batch.recordIds.map((id) => keyOf(batch.project, batch.deployment, id))))
+  return labels.filter((label) => {
+    const key = keyOfLabel(label)
+    return !recent.find(deploymentOf(label), label.recordId) && !own.has(key) && !waiting.has(key)
+  })
+}
+
 /** Predictions whose label came before them. */
 function pairsOfPredictions(segment: Segment, recent: RecentPredictions, waiting: WaitingLabels): LabelledPair[] {
   const pairs: LabelledPair[] = []
   for (const batch of segment.predictions) {
+    const columns = columnsOf(batch)
     for (let row = 0; row < batch.rows; row++) {
-      const key = keyOf(batch.project, batch.deployment, batch.recordIds[row]!)
-      if (recent.get(key) !== undefined) continue
-      const prediction = predictionFrom(batch, row)
-      const early = waiting.take(key)
-      if (early !== undefined) pairs.push(pairFrom(prediction, early))
-      recent.add(key, prediction, early !== undefined)
+      const early = waiting.size() === 0 ? undefined : waiting.take(keyOf(batch.project, batch.deployment, batch.recordIds[row]!))
+      if (early !== undefined) pairs.push(pairFrom(predictionFrom(columns, row), early))
+      recent.add(columns, row, early !== undefined)
     }
   }
   return pairs
@@ -114,7 +126,7 @@ function pairsOfRetried(retried: readonly SegmentLabel[], found: Found, recent: 
     const prediction = found.predictions.get(key)
     if (prediction === undefined || waiting.take(key) === undefined) continue
     pairs.push(pairFrom(prediction, label))
-    recent.add(key, prediction, true)
+    recent.add(columnsOfStored(label.project, label.deployment, prediction), 0, true)
   }
   return pairs
 }
@@ -124,34 +136,20 @@ function pairsOfLabels(segment: Segment, found: Found, recent: RecentPredictions
   const pairs: LabelledPair[] = []
   for (const label of segment.labels) {
     const key = keyOfLabel(label)
-    const known = recent.get(key)
+    const deployment = deploymentOf(label)
+    const known = recent.find(deployment, label.recordId)
     const isFirst = known === undefined ? !found.labelledBefore.has(key) && !waiting.has(key) : !known.isPaired
     if (!isFirst) continue
-    const prediction = known?.prediction ?? found.predictions.get(key)
+    const prediction = known?.prediction() ?? found.predictions.get(key)
     if (prediction === undefined) {
       waiting.add(label)
       continue
     }
     pairs.push(pairFrom(prediction, label))
-    if (known === undefined) recent.add(key, prediction, true)
-    else known.isPaired = true
+    if (known === undefined) recent.add(columnsOfStored(label.project, label.deployment, prediction), 0, true)
+    else known.pair()
   }
   return pairs
-}
-
-type RecentPredictions = ReturnType<typeof createRecent>
-
-/** The newest predictions, and whether each has its pair. */
-function createRecent(limit: number) {
-  const entries = new Map<string, Recent>()
-  const oldest = oldestOf(entries)
-  return {
-    get: (key: string): Recent | undefined => entries.get(key),
-    add(key: string, prediction: StoredPrediction, isPaired: boolean) {
-      if (entries.size >= limit) entries.delete(oldest())
-      entries.set(key, { prediction, isPaired })
-    },
-  }
 }
 
 type WaitingLabels = ReturnType<typeof createWaiting>
@@ -241,22 +239,6 @@ function byDeployment(labels: readonly SegmentLabel[]): { project: string; deplo
     const { project, deployment } = group![0]!
     return { project, deployment, ids: [...new Set(group!.map((label) => label.recordId))] }
   })
-}
-
-function predictionFrom(batch: PredictionBatch, row: number): StoredPrediction {
-  return {
-    model: batch.model,
-    version: batch.version,
-    role: batch.role,
-    recordId: batch.recordIds[row]!,
-    atMs: batch.atMs[row]!,
-    actor: batch.actors[row]!,
-    source: batch.sources[row]!,
-    score: batch.scores[row]!,
-    prediction: batch.predictions[row]!,
-    otherVersion: batch.otherVersions[row]!,
-    otherScore: batch.otherScores[row]!,
-  }
 }
 
 function pairFrom(prediction: StoredPrediction, label: SegmentLabel): LabelledPair {

@@ -54,7 +54,7 @@ export function createPump(deps: {
 
   async function moveSegment(id: string): Promise<void> {
     const { frames } = await spool.read(id)
-    const segment = segmentFrom(id, frames)
+    const segment = await segmentFrom(id, frames)
     await store(segment)
     for (const consumer of consumers) await feed(consumer, segment)
     spool.release(id)

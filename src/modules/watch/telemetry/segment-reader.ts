@@ -2,13 +2,22 @@ import { AppError } from '../../../contract/errors.ts'
 import { entryKind, frameKind, roles } from './recorder.ts'
 import type { PredictionBatch, PredictionGroup, Segment, SegmentLabel } from './segment.ts'
 
-/** Reads the frames of a segment into batches. Throws `internal` when a frame is not what the recorder writes. */
-export function segmentFrom(id: string, frames: readonly Uint8Array[]): Segment {
+/** Bytes read before others get their turn. */
+const READ_AT_ONCE_BYTES = 128 << 10
+
+/** Reads the frames of a segment into batches, bit by bit. Throws `internal` when a frame is not what the recorder writes. */
+export async function segmentFrom(id: string, frames: readonly Uint8Array[]): Promise<Segment> {
   const batches = new Map<string, BatchBuilder>()
   const labels: SegmentLabel[] = []
   const numbers: Numbers = { texts: new Map(), groups: new Map() }
   let startedMs: number | undefined
+  let sinceTurn = 0
   for (const frame of frames) {
+    sinceTurn += frame.length
+    if (sinceTurn > READ_AT_ONCE_BYTES) {
+      sinceTurn = frame.length
+      await new Promise((resolve) => setImmediate(resolve))
+    }
     const reader = createReader(frame)
     const kind = reader.u8()
     const flushedMs = reader.f64()

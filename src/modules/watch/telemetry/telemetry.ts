@@ -61,7 +61,7 @@ export type Telemetry = Verbs<typeof telemetry> & {
   actorShares(window: Window & { readonly limit?: number }): Promise<ActorShare[]>
 }
 
-const RECORDS_PER_PASS = 4_096
+const RECORDS_PER_PASS = 2_048
 const RETENTION_DAYS = 30
 const ACTORS = 1_000
 
