@@ -1,5 +1,5 @@
-/** How much a new sample counts in the mean time a row takes. */
-const WEIGHT = 0.1
+/** How much of what was seen before is kept with each answer: about the last thirty count. */
+const KEPT = 0.97
 /** So many answers must have been seen before their pace is believed: the first ones meet cold code. */
 const FEW_SAMPLES = 32
 
@@ -12,25 +12,29 @@ export type Pace = {
   leave(rows: number): void
 }
 
-/** Measures the time between answers while rows are under way; it counts batches and workers alike, whatever their number. */
+/**
+ * Measures how long a row takes while rows are under way: the time between answers over the rows answered, both fading. It
+ * counts batches and workers alike, whatever their number, and one long pause with few rows does not outweigh the rest.
+ */
 export function createPace(nowUs: () => number): Pace {
   let waiting = 0
-  let rowUs = 0
+  let answered = 0
+  let spentUs = 0
   let samples = 0
   let markUs = 0
   return {
     get waiting() {
       return waiting
     },
-    waitMs: (rows) => (samples < FEW_SAMPLES ? 0 : ((waiting + rows) * rowUs) / 1_000),
+    waitMs: (rows) => (samples < FEW_SAMPLES ? 0 : ((waiting + rows) * spentUs) / answered / 1_000),
     enter(rows) {
       if (waiting === 0) markUs = nowUs()
       waiting += rows
     },
     leave(rows) {
       const endedUs = nowUs()
-      const sample = (endedUs - markUs) / rows
-      rowUs = rowUs === 0 ? sample : rowUs + WEIGHT * (sample - rowUs)
+      answered = answered * KEPT + rows
+      spentUs = spentUs * KEPT + (endedUs - markUs)
       samples += 1
       markUs = endedUs
       waiting -= rows
