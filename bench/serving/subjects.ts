@@ -21,7 +21,11 @@ export type Subject = {
   stop(): Promise<void>
 }
 
-const PACKAGES = ['fastapi==0.121.3', 'uvicorn[standard]==0.38.0', 'onnxruntime', 'numpy<2.3', 'mlserver==1.7.1', 'bentoml==1.4.30']
+const packages = {
+  FastAPI: ['fastapi==0.165.0', 'uvicorn[standard]==0.54.0', 'numpy==2.4.6', 'onnxruntime==1.32.0'],
+  MLServer: ['mlserver==1.7.1', 'numpy==2.4.6', 'onnxruntime==1.32.0'],
+  BentoML: ['bentoml==1.4.39', 'numpy==2.4.6', 'onnxruntime==1.32.0'],
+} as const
 const START_LIMIT_MS = 120_000
 const here = import.meta.dirname
 const root = path.resolve(here, '../..')
@@ -67,7 +71,7 @@ function launch(name: SubjectName, { folder, port, modelFile, workers }: Place) 
       }
     case 'FastAPI':
       return {
-        command: bin('uvicorn'),
+        command: bin('FastAPI', 'uvicorn'),
         flags: ['fastapi_app:app', '--app-dir', path.join(here, 'peers'), '--port', String(port), '--workers', String(workers), '--no-access-log'],
         env: { BENCH_MODEL: modelFile },
         ready: '/ready',
@@ -75,10 +79,10 @@ function launch(name: SubjectName, { folder, port, modelFile, workers }: Place) 
       }
     case 'MLServer':
       writeMlserverSettings({ folder, port, modelFile, workers })
-      return { command: bin('mlserver'), flags: ['start', folder], env: { PYTHONPATH: path.join(here, 'peers') }, ready: '/v2/models/trees/ready', infer }
+      return { command: bin('MLServer', 'mlserver'), flags: ['start', folder], env: { PYTHONPATH: path.join(here, 'peers') }, ready: '/v2/models/trees/ready', infer }
     case 'BentoML':
       return {
-        command: bin('bentoml'),
+        command: bin('BentoML', 'bentoml'),
         flags: ['serve', 'bentoml_service:Trees', '--working-dir', path.join(here, 'peers'), '--port', String(port)],
         env: { BENCH_MODEL: modelFile, BENCH_WORKERS: String(workers), BENTOML_DO_NOT_TRACK: 'true' },
         ready: '/readyz',
@@ -137,13 +141,12 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** A program of the peers’ environment: that of SETPOINT_BENCH_PYTHON, or one made here once. */
-function bin(program: string): string {
-  if (process.env.SETPOINT_BENCH_PYTHON) return path.join(path.dirname(process.env.SETPOINT_BENCH_PYTHON), program)
-  const folder = path.join(tmpdir(), 'setpoint-bench-serving')
+/** A program of a peer’s own environment, made here once: together their packages do not resolve. */
+function bin(peer: keyof typeof packages, program: string): string {
+  const folder = path.join(tmpdir(), `setpoint-bench-${peer.toLowerCase()}`)
   if (!fs.existsSync(path.join(folder, 'ready'))) {
     execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' })
-    execFileSync(path.join(folder, 'bin/python'), ['-m', 'pip', 'install', '--quiet', ...PACKAGES], { stdio: 'inherit' })
+    execFileSync(path.join(folder, 'bin/python'), ['-m', 'pip', 'install', '--quiet', ...packages[peer]], { stdio: 'inherit' })
     fs.mkdirSync(path.join(folder, 'ready'))
   }
   return path.join(folder, 'bin', program)
