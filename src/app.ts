@@ -9,7 +9,7 @@ import { openapiFrom } from './infra/http/openapi.ts'
 import { createHttp } from './infra/http/server.ts'
 import { createStaticFiles } from './infra/http/static-files.ts'
 import type { Infra } from './infra/open.ts'
-import { createGates, verdictsTable } from './modules/change/gates/index.ts'
+import { createGates, evidenceTable, verdictsTable } from './modules/change/gates/index.ts'
 import { createIncidents, incidentsTable } from './modules/change/incidents/index.ts'
 import { checkLoop, createLoops, loopRunsTable } from './modules/change/loops/index.ts'
 import { createRetraining, trainingsTable } from './modules/change/retraining/index.ts'
@@ -55,6 +55,7 @@ const audited = [
   profilesTable,
   quarantineTable,
   verdictsTable,
+  evidenceTable,
   trainingsTable,
   rolloutsTable,
   loopRunsTable,

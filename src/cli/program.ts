@@ -9,6 +9,7 @@ import { addApplyCommands, addDeleteCommand } from './documents/changing.ts'
 import { addExportCommand, addGetCommand } from './documents/reading.ts'
 import { exitCodes } from './failures.ts'
 import { addImportCommand } from './import/command.ts'
+import { addLoadCommand } from './load/command.ts'
 import { addOperation, type Finish } from './operations/command.ts'
 import { kebabCase } from './operations/fields.ts'
 import { addReferenceCommands } from './reference/commands.ts'
@@ -71,6 +72,7 @@ export function createProgram(shell: Shell, finish: Finish): Command {
   addExportCommand(program, shell)
   program.commandsGroup('Try:')
   addReplayCommand(program, shell, finish)
+  addLoadCommand(program, shell, finish)
   program.commandsGroup('Set up:')
   addProfileCommands(program, shell)
   addReferenceCommands(program, shell)

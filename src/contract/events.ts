@@ -21,6 +21,7 @@ export const events = {
   'quarantine.added': 'rows are kept out of training',
   'quarantine.lifted': 'rows may teach again',
   'gates.decided': 'a gate passed or refused a challenger',
+  'gates.evidence_recorded': 'a load report was kept for gates',
   'retraining.started': 'a training began',
   'retraining.ended': 'a training ended',
   'rollouts.started': 'a challenger entered shadow',
