@@ -16,6 +16,7 @@ import { addReferenceCommands } from './reference/commands.ts'
 import { addReplayCommand } from './replay/command.ts'
 import { addServerCommands } from './server-commands.ts'
 import type { Shell } from './shell.ts'
+import { addSmokeCommand } from './smoke/command.ts'
 
 /** What each module’s group of commands is for, in the order in which `--help` lists them. */
 const groups = {
@@ -72,6 +73,7 @@ export function createProgram(shell: Shell, finish: Finish): Command {
   addExportCommand(program, shell)
   program.commandsGroup('Try:')
   addReplayCommand(program, shell, finish)
+  addSmokeCommand(program, shell, finish)
   addLoadCommand(program, shell, finish)
   program.commandsGroup('Set up:')
   addProfileCommands(program, shell)
