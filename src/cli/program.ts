@@ -26,6 +26,7 @@ const groups = {
   experiments: 'What runs belong to',
   runs: 'Training runs: searched, compared, exported',
   artifacts: 'Files of runs and models, in folders',
+  advise: 'Which serving mode fits a need, and why',
   deployments: 'What is served, and single predictions',
   traces: 'What requests did, step by step, and what is said of them',
   evaluations: 'Data sets that applications are evaluated on, and scorers',

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
-import { Fraction, Instant, ModelName, Name } from './scalars.ts'
+import { Fraction, Id, Instant, ModelName, Name } from './scalars.ts'
 
 /** A model’s champion behind a name. Percentages of traffic move only through a rollout. */
 export const DeploymentSpec = z.strictObject({
   model: ModelName,
   mode: z.enum(['online', 'batch', 'hybrid', 'streaming']).default('online').describe('how predictions are consumed'),
+  environment: z.enum(['development', 'staging', 'production']).default('development'),
+  decision: Id.optional().describe('the serving decision behind the mode; needed in production'),
   threshold: Fraction.default(0.5).describe('a score at or above it is the positive class'),
   limits: z
     .strictObject({

@@ -14,6 +14,7 @@ export const events = {
   'registry.version_registered': 'a model version was registered',
   'registry.alias_moved': 'an alias points at another version',
   'registry.alias_removed': 'an alias was removed',
+  'advise.decided': 'a serving mode was chosen for a need',
   'deployments.route_changed': 'traffic of a deployment goes elsewhere',
   'drift.profile_frozen': 'the reference profile of a version was frozen',
   'drift.detected': 'a monitor crossed its alarm threshold',

@@ -8,7 +8,7 @@ const calm: Known = {
   deployment: {
     name: 'phishing',
     project: 'default',
-    spec: { model: 'phishing', mode: 'online', threshold: 0.5, limits: { rowsPerRequest: 1, concurrency: 1 } },
+    spec: { model: 'phishing', mode: 'online', environment: 'development', threshold: 0.5, limits: { rowsPerRequest: 1, concurrency: 1 } },
     route: { mode: 'steady', championVersion: 1, challengerVersion: null, percent: 0 },
     ready: true,
     problem: null,
