@@ -9,6 +9,7 @@ import { addApplyCommands, addDeleteCommand } from './documents/changing.ts'
 import { addExportCommand, addGetCommand } from './documents/reading.ts'
 import { exitCodes } from './failures.ts'
 import { addImportCommand } from './import/command.ts'
+import { addKserveCommand } from './kserve/command.ts'
 import { addLoadCommand } from './load/command.ts'
 import { addOperation, type Finish } from './operations/command.ts'
 import { kebabCase } from './operations/fields.ts'
@@ -72,6 +73,7 @@ export function createProgram(shell: Shell, finish: Finish): Command {
   addGetCommand(program, shell)
   addDeleteCommand(program, shell)
   addExportCommand(program, shell)
+  addKserveCommand(program, shell)
   program.commandsGroup('Try:')
   addReplayCommand(program, shell, finish)
   addSmokeCommand(program, shell, finish)
