@@ -6,7 +6,7 @@ import { Id, Instant, Limit, ModelName, Name, Reason } from './scalars.ts'
 const Text = z.string().trim().min(1).max(200)
 const Ruled = z.object({ rule: z.string().describe('of the catalogue, such as P1-03'), text: z.string() })
 
-export const ServingNeed = z.strictObject({
+const ServingNeed = z.strictObject({
   latencyMs: z.number().positive().max(86_400_000).optional().describe('somebody waits for the answer, for no longer than this'),
   freshnessMs: z.number().positive().max(31_536_000_000).optional().describe('a prediction may be this old'),
   requestsPerSecond: z.number().positive().max(1_000_000_000).optional(),
@@ -22,7 +22,6 @@ export const ServingNeed = z.strictObject({
   residency: Text.optional().describe('regulated or several regions: where data may lie'),
   regionalRollback: Text.optional().describe('regulated or several regions: how one region goes back alone'),
 })
-export type ServingNeed = z.infer<typeof ServingNeed>
 
 export const ServingDecision = z.object({
   id: Id,

@@ -16,6 +16,7 @@ const oldest = '1.30'
 const newest = '1.37'
 /** KServe’s published description of its types: the file swagger.json of its repository. */
 const swagger = process.env.KSERVE_SWAGGER ?? null
+const kubectl = 'kubectl'
 const python = clientPython()
 
 const documentsIn = (text: string) => parseAllDocuments(text).map((document) => document.toJS() as Manifest)
@@ -25,7 +26,7 @@ const kserve = kserveManifests({ ...subject, secret: 'setpoint-stores', minRepli
 
 /** What kustomize makes of a folder. */
 function render(name: string): Manifest[] | undefined {
-  const made = spawnSync('kubectl', ['kustomize', path.join(folder, name)], { encoding: 'utf8' })
+  const made = spawnSync(kubectl, ['kustomize', path.join(folder, name)], { encoding: 'utf8' })
   if (made.error) return undefined
   expect(made.status, made.stderr).toBe(0)
   return documentsIn(made.stdout)

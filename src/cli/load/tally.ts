@@ -1,7 +1,7 @@
 import { createLatencies, type Latencies, type LatencySummary } from '../../lib/load/latencies.ts'
 
 /** How a request can fail: an error status, no reply in time, a connection that broke or spoke no HTTP. */
-export const failureKinds = ['status', 'timeout', 'connection'] as const
+const failureKinds = ['status', 'timeout', 'connection'] as const
 export type FailureKind = (typeof failureKinds)[number]
 
 /** What was counted of the requests whose time to be sent lies in the measured part. */

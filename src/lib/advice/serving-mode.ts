@@ -1,6 +1,6 @@
 /** How predictions can be served. */
 export const servingModes = ['batch', 'online', 'hybrid', 'streaming', 'llm'] as const
-export type ServingMode = (typeof servingModes)[number]
+type ServingMode = (typeof servingModes)[number]
 
 /** What an application needs of its predictions. What is absent is no constraint. */
 export type ServingNeed = {
@@ -27,7 +27,7 @@ export type ServingNeed = {
 /** Each line names the rule of the catalogue that it follows. */
 type Ruled = { readonly rule: string; readonly text: string }
 /** What the mode makes necessary. `given` is null where a mandatory part is still missing. */
-export type Requirement = { readonly rule: string; readonly item: string; readonly mandatory: boolean; readonly given: string | null }
+type Requirement = { readonly rule: string; readonly item: string; readonly mandatory: boolean; readonly given: string | null }
 
 export type ServingAdvice = {
   readonly mode: ServingMode

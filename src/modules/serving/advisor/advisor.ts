@@ -10,7 +10,7 @@ import type { Ledger } from '../../govern/ledger/index.ts'
 import { type ChecklistDeps, deploymentReadiness, modelReadiness } from './checklist.ts'
 import { createDecisionRecords, decisionsTable } from './store.ts'
 
-export type Advisor = Verbs<typeof advise>
+type Advisor = Verbs<typeof advise>
 
 type Deps = ChecklistDeps & { sql: Sql; clock: Clock; ids: Ids; ledger: Ledger; bus: Bus }
 type Subject = Pick<ServingDecision, 'deployment' | 'model' | 'version' | 'checklist'>

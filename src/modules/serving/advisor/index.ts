@@ -1,3 +1,3 @@
-export { type Advisor, createAdvisor } from './advisor.ts'
+export { createAdvisor } from './advisor.ts'
 export { createCheckDeployment } from './check-deployment.ts'
 export { decisionsTable } from './store.ts'
