@@ -95,7 +95,7 @@ test('readiness is read from what is recorded, not ticked by hand', async () => 
     'serving environment built and tested',
     'monitoring and alerts on',
     'service objectives documented',
-    'timeouts tested',
+    'timeouts tested under load',
     'logs and dashboards ready',
   ])
   expect(after.checklist.filter((one) => !one.met).map(({ item }) => item)).toEqual([

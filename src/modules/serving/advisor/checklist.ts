@@ -105,7 +105,12 @@ export async function deploymentReadiness(deps: ChecklistDeps, name: string, ver
       `${listed('Monitor', monitors)}; ${listed('enabled Alert', alerts)}`,
     ),
     item('P1-09', 'service objectives documented', objectives.length > 0, listed('Objective', objectives)),
-    item('P1-09', 'timeouts tested', loaded !== undefined, loaded ?? 'no load test of its file was saved; run "setpoint load --save"'),
+    item(
+      'P1-09',
+      'timeouts tested under load',
+      loaded !== undefined,
+      loaded ?? 'no load test of its file was saved; run "setpoint load --save"',
+    ),
     item('P1-10', 'rollout plan approved', loops.length > 0, listed('Loop with a rollout', loops)),
     item('P1-10', 'rollback automated', running.length > 0, listed('enabled Loop', running)),
     item('P1-10', 'logs and dashboards ready', true, `the console’s page of ${name}, its traffic, its records and the ledger`),
