@@ -27,15 +27,15 @@ type Finding = string | { readonly skipped: string }
 
 /** What `access.whoAmI` answers to whoever needs no key. */
 const OPEN_TO_ANYONE = 'anyone'
+/** The value of every feature, where no row is given. */
+const MIDDLING = 0.5
 const UNKNOWN_FIELD = 'smoke_unknown_field'
 const WRONG_KEY = 'sp_smoke_wrong_key'
 
 /** Runs every check in order; a check that fails does not keep the next from running. Throws nothing. */
 export async function runSmoke(plan: SmokePlan, deps: SmokeDeps): Promise<readonly Check[]> {
-  const { deployment, rounds, maxLatencyMs } = plan
-  const ask = createAsk(plan, deps)
   const checks: Check[] = []
-  async function check(name: string, find: () => Promise<Finding>): Promise<void> {
+  const check: Run = async (name, find) => {
     try {
       const found = await find()
       checks.push(
@@ -45,7 +45,19 @@ export async function runSmoke(plan: SmokePlan, deps: SmokeDeps): Promise<readon
       checks.push({ status: 'failed', name, reason: messageFrom(error) })
     }
   }
+  const ask = createAsk(plan, deps)
+  const features = await checkReadiness(check, ask, plan)
+  const row = plan.row ?? Object.fromEntries(features.map((name) => [name, MIDDLING]))
+  const predict = (body: object, key?: string | null) => ask(friendly.path(plan.deployment), { body, key })
+  await checkPredictions(check, () => predict({ features: row }), plan)
+  await checkRefusals(check, ask, predict, row)
+  return checks
+}
 
+type Run = (name: string, find: () => Promise<Finding>) => Promise<void>
+
+/** Gives the names of the deployment’s features; none where its metadata cannot be read. */
+async function checkReadiness(check: Run, ask: Ask, { deployment }: SmokePlan): Promise<readonly string[]> {
   await check('server is ready', async () => {
     const { body } = expectStatus(await ask('/v2/health/ready'), 200)
     if ((body as { ready?: unknown }).ready !== true) throw new Error('the reply does not say "ready": true')
@@ -60,14 +72,15 @@ export async function runSmoke(plan: SmokePlan, deps: SmokeDeps): Promise<readon
     features = featuresIn(expectStatus(await ask(modelPath(deployment)), 200).body)
     return `${features.length} features: ${features.join(', ').slice(0, 200)}`
   })
-  const row = () => plan.row ?? Object.fromEntries(features.map((name) => [name, 0.5]))
-  const predict = (body: object, key?: string | null) => ask(friendly.path(deployment), { body, key })
+  return features
+}
 
+async function checkPredictions(check: Run, predict: () => Promise<Reply>, { rounds, maxLatencyMs }: SmokePlan): Promise<void> {
   for (let round = 1; round <= rounds; round++) {
     const name = (what: string) => (rounds === 1 ? what : `${what}, round ${round}`)
     let tookMs: number | undefined
     await check(name('prediction'), async () => {
-      const reply = expectStatus(await predict({ features: row() }), 200)
+      const reply = expectStatus(await predict(), 200)
       tookMs = reply.tookMs
       return predictionIn(reply.body)
     })
@@ -77,26 +90,33 @@ export async function runSmoke(plan: SmokePlan, deps: SmokeDeps): Promise<readon
       return `${tookMs.toFixed(1)} ms of ${maxLatencyMs} ms`
     })
   }
+}
+
+async function checkRefusals(
+  check: Run,
+  ask: Ask,
+  predict: (body: object, key?: string | null) => Promise<Reply>,
+  row: Readonly<Record<string, number | null>>,
+): Promise<void> {
   await check('unknown field is refused', async () => {
-    expectStatus(await predict({ features: row(), [UNKNOWN_FIELD]: 1 }), 400)
+    expectStatus(await predict({ features: row, [UNKNOWN_FIELD]: 1 }), 400)
     return 'answered 400'
   })
   await check('unknown feature is refused', async () => {
-    expectStatus(await predict({ features: { ...row(), [UNKNOWN_FIELD]: 1 } }), 400)
+    expectStatus(await predict({ features: { ...row, [UNKNOWN_FIELD]: 1 } }), 400)
     return 'answered 400'
   })
   await check('missing key is refused', async () => {
     const who = await ask(access.whoAmI.path, { key: null })
     if (who.status === 200 && (who.body as { caller?: unknown }).caller === OPEN_TO_ANYONE)
       return { skipped: 'the server is open to its own machine: no key is needed here' }
-    expectStatus(await predict({ features: row() }, null), 401)
+    expectStatus(await predict({ features: row }, null), 401)
     return 'answered 401'
   })
   await check('wrong key is refused', async () => {
-    expectStatus(await predict({ features: row() }, WRONG_KEY), 401)
+    expectStatus(await predict({ features: row }, WRONG_KEY), 401)
     return 'answered 401'
   })
-  return checks
 }
 
 function createAsk({ timeoutMs }: SmokePlan, { connection, nowMs }: SmokeDeps): Ask {

@@ -134,6 +134,7 @@ function requirementsOf(mode: ServingMode, need: ServingNeed): Requirement[] {
       must('P1-06', 'consumer group', need.consumerGroup),
       must('P1-06', 'dead-letter queue', need.deadLetters),
       must('P1-06', 'delivery semantics', need.delivery),
+      should('TREE-06', 'a queue that slows its senders down when it is full, and refuses events of another schema'),
     ],
     llm: [
       should('P1-11', 'an OpenAI-compatible endpoint; a Deployment of this server serves tabular models only'),
