@@ -9,7 +9,7 @@ import { openapiFrom } from './infra/http/openapi.ts'
 import { createHttp } from './infra/http/server.ts'
 import { createStaticFiles } from './infra/http/static-files.ts'
 import type { Infra } from './infra/open.ts'
-import { createGates, verdictsTable } from './modules/change/gates/index.ts'
+import { createGates, evidenceTable, verdictsTable } from './modules/change/gates/index.ts'
 import { createIncidents, incidentsTable } from './modules/change/incidents/index.ts'
 import { checkLoop, createLoops, loopRunsTable } from './modules/change/loops/index.ts'
 import { createRetraining, trainingsTable } from './modules/change/retraining/index.ts'
@@ -24,6 +24,7 @@ import { createEvaluations, datasetsTable, scorersTable } from './modules/models
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
 import { createRuns, createTrackingVerbs } from './modules/models/runs/index.ts'
 import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.ts'
+import { createAdvisor, createCheckDeployment, decisionsTable } from './modules/serving/advisor/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
@@ -52,9 +53,11 @@ const audited = [
   versionsTable,
   aliasesTable,
   routesTable,
+  decisionsTable,
   profilesTable,
   quarantineTable,
   verdictsTable,
+  evidenceTable,
   trainingsTable,
   rolloutsTable,
   loopRunsTable,
@@ -123,7 +126,8 @@ function buildModules(infra: Infra) {
   /** What a module needs that changes audited state. */
   const core = { sql, clock, ids, ledger, bus }
   const access = createAccess({ ...core, open: config.open })
-  const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Loop: checkLoop } })
+  const checkDeployment = createCheckDeployment(sql.dialect)
+  const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Deployment: checkDeployment, Loop: checkLoop } })
 
   const runtimes = createRuntimes({ blobs, clock, memoryBytes: config.modelMemoryBytes })
   const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
@@ -155,6 +159,7 @@ function buildModules(infra: Infra) {
   const alerts = createAlerts({ sql, clock, ids, ledger, bus, jobs, documents, fetch: infra.fetch, readSecret: infra.readSecret })
 
   const gates = createGates({ ...core, blobs, documents, registry, runtimes, telemetry, quarantine })
+  const advisor = createAdvisor({ ...core, documents, registry, deployments, rollouts, gates })
   const trainers = { folder: path.join(config.data, 'trainings'), serverUrl, environment: infra.childEnvironment }
   const retraining = createRetraining({ ...core, ...trainers, jobs, blobs, documents, registry, telemetry, quarantine, access })
   const incidents = createIncidents(core)
@@ -185,6 +190,7 @@ function buildModules(infra: Infra) {
     objectives,
     alerts,
     gates,
+    advisor,
     retraining,
     incidents,
     loops,
@@ -211,6 +217,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.artifacts, { ...modules.artifacts, ...modules.collector }, options),
     ...bind(operations.experiments, modules.tracking.experiments, options),
     ...bind(operations.runs, { ...modules.tracking.runs, ...purgeRuns({ ...infra, ...modules }) }, options),
+    ...bind(operations.advise, modules.advisor, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.traces, modules.traces, options),

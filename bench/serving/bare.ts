@@ -23,7 +23,10 @@ const server = createServer({ noDelay: true }, (request, response) => {
     const row = Float32Array.from(inputs[0].data)
     const result = await session.run({ [input!]: new Tensor('float32', row, [row.length / FEATURES, FEATURES]) }, [output])
     const scores = result[output]!.data as Float32Array
-    const reply = JSON.stringify({ model_name: 'trees', outputs: [{ name: 'score', datatype: 'FP32', shape: [1, 1], data: [scores.at(-1)] }] })
+    const reply = JSON.stringify({
+      model_name: 'trees',
+      outputs: [{ name: 'score', datatype: 'FP32', shape: [1, 1], data: [scores.at(-1)] }],
+    })
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(reply) }).end(reply)
   })
 })

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import type { LoadResult } from '../../src/cli/load/tally.ts'
 import { benchModel } from './model.ts'
-import { startSubject, type Subject, type SubjectName } from './subjects.ts'
+import { type Subject, type SubjectName, startSubject } from './subjects.ts'
 
 // `npm run bench -- serving`: the same rows, sent by the same generator, to each server in turn. See README.md.
 const { values: options } = parseArgs({
@@ -24,7 +24,9 @@ const modelFile = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'serving-model
 fs.writeFileSync(modelFile, benchModel())
 
 const wanted = (name: SubjectName) => options.only === undefined || options.only.includes(name)
-console.log(`${os.availableParallelism()} cores, shared with the load generator; ${connections} connections; ${seconds} s after a warm-up; one row of 30 features a request\n`)
+console.log(
+  `${os.availableParallelism()} cores, shared with the load generator; ${connections} connections; ${seconds} s after a warm-up; one row of 30 features a request\n`,
+)
 if (options.soak !== undefined) await soak(Number(options.soak))
 else await compare()
 
@@ -94,7 +96,9 @@ async function soak(requests: number): Promise<void> {
       const result = load(setpoint, { seconds: 30, warmupSeconds: 0 })
       done += result.ok
       errors += result.errors.connection + result.errors.status + result.errors.timeout + result.shed
-      console.log(`${(done / 1e6).toFixed(2)} million answered, ${errors} not; ${Math.round(result.achieved)}/s; server ${residentMiB(setpoint.pid)} MiB, with its store ${groupMiB(setpoint.pid)} MiB`)
+      console.log(
+        `${(done / 1e6).toFixed(2)} million answered, ${errors} not; ${Math.round(result.achieved)}/s; server ${residentMiB(setpoint.pid)} MiB, with its store ${groupMiB(setpoint.pid)} MiB`,
+      )
     }
   } finally {
     await setpoint.stop()

@@ -72,14 +72,29 @@ function launch(name: SubjectName, { folder, port, modelFile, workers }: Place) 
     case 'FastAPI':
       return {
         command: bin('FastAPI', 'uvicorn'),
-        flags: ['fastapi_app:app', '--app-dir', path.join(here, 'peers'), '--port', String(port), '--workers', String(workers), '--no-access-log'],
+        flags: [
+          'fastapi_app:app',
+          '--app-dir',
+          path.join(here, 'peers'),
+          '--port',
+          String(port),
+          '--workers',
+          String(workers),
+          '--no-access-log',
+        ],
         env: { BENCH_MODEL: modelFile },
         ready: '/ready',
         infer,
       }
     case 'MLServer':
       writeMlserverSettings({ folder, port, modelFile, workers })
-      return { command: bin('MLServer', 'mlserver'), flags: ['start', folder], env: { PYTHONPATH: path.join(here, 'peers') }, ready: '/v2/models/trees/ready', infer }
+      return {
+        command: bin('MLServer', 'mlserver'),
+        flags: ['start', folder],
+        env: { PYTHONPATH: path.join(here, 'peers') },
+        ready: '/v2/models/trees/ready',
+        infer,
+      }
     case 'BentoML':
       return {
         command: bin('BentoML', 'bentoml'),
@@ -92,7 +107,13 @@ function launch(name: SubjectName, { folder, port, modelFile, workers }: Place) 
 }
 
 function writeMlserverSettings({ folder, port, modelFile, workers }: Place): void {
-  const settings = { http_port: port, grpc_port: port + 1, metrics_port: port + 2, debug: false, parallel_workers: workers === 1 ? 0 : workers }
+  const settings = {
+    http_port: port,
+    grpc_port: port + 1,
+    metrics_port: port + 2,
+    debug: false,
+    parallel_workers: workers === 1 ? 0 : workers,
+  }
   fs.writeFileSync(path.join(folder, 'settings.json'), JSON.stringify(settings))
   const model = { name: 'trees', implementation: 'mlserver_model.Trees', parameters: { uri: modelFile } }
   fs.writeFileSync(path.join(folder, 'model-settings.json'), JSON.stringify(model))

@@ -6,7 +6,8 @@ export const exitCodes = {
   ok: { code: 0, meaning: 'done' },
   no: {
     code: 1,
-    meaning: 'the answer is no: a diff found changes, the ledger is broken, a gate refused, the server is not ready, a replay was stopped',
+    meaning:
+      'the answer is no: a diff found changes, the ledger is broken, a gate refused, a check or a load failed, the server is not ready, a replay was stopped',
   },
   usage: { code: 2, meaning: 'the command was not understood; nothing was sent' },
   refused: { code: 3, meaning: 'the server refused or failed' },

@@ -9,12 +9,15 @@ import { addApplyCommands, addDeleteCommand } from './documents/changing.ts'
 import { addExportCommand, addGetCommand } from './documents/reading.ts'
 import { exitCodes } from './failures.ts'
 import { addImportCommand } from './import/command.ts'
+import { addKserveCommand } from './kserve/command.ts'
+import { addLoadCommand } from './load/command.ts'
 import { addOperation, type Finish } from './operations/command.ts'
 import { kebabCase } from './operations/fields.ts'
 import { addReferenceCommands } from './reference/commands.ts'
 import { addReplayCommand } from './replay/command.ts'
 import { addServerCommands } from './server-commands.ts'
 import type { Shell } from './shell.ts'
+import { addSmokeCommand } from './smoke/command.ts'
 
 /** What each module’s group of commands is for, in the order in which `--help` lists them. */
 const groups = {
@@ -24,6 +27,7 @@ const groups = {
   experiments: 'What runs belong to',
   runs: 'Training runs: searched, compared, exported',
   artifacts: 'Files of runs and models, in folders',
+  advise: 'Which serving mode fits a need, and why',
   deployments: 'What is served, and single predictions',
   traces: 'What requests did, step by step, and what is said of them',
   evaluations: 'Data sets that applications are evaluated on, and scorers',
@@ -69,8 +73,11 @@ export function createProgram(shell: Shell, finish: Finish): Command {
   addGetCommand(program, shell)
   addDeleteCommand(program, shell)
   addExportCommand(program, shell)
+  addKserveCommand(program, shell)
   program.commandsGroup('Try:')
   addReplayCommand(program, shell, finish)
+  addSmokeCommand(program, shell, finish)
+  addLoadCommand(program, shell, finish)
   program.commandsGroup('Set up:')
   addProfileCommands(program, shell)
   addReferenceCommands(program, shell)

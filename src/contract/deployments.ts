@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
-import { Fraction, Instant, ModelName, Name } from './scalars.ts'
+import { Fraction, Id, Instant, ModelName, Name } from './scalars.ts'
 
 /** What runs the model. `auto`: ONNX in process where the version has an ONNX file, else Python where it is an MLflow folder. */
 export const RuntimeSpec = z.discriminatedUnion('kind', [
@@ -60,6 +60,8 @@ const PerSecond = z.number().positive().max(1_000_000).optional()
 export const DeploymentSpec = z.strictObject({
   model: ModelName,
   mode: z.enum(['online', 'batch', 'hybrid', 'streaming']).default('online').describe('how predictions are consumed'),
+  environment: z.enum(['development', 'staging', 'production']).default('development'),
+  decision: Id.optional().describe('the serving decision behind the mode; needed in production'),
   threshold: Fraction.default(0.5).describe('a score at or above it is the positive class'),
   runtime: RuntimeSpec.default({ kind: 'auto' }),
   features: z.record(z.string().min(1).max(128), FeatureRule).default({}).describe('rules for features by name; others may be any number'),

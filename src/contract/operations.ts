@@ -1,5 +1,6 @@
 import { access } from './access.ts'
 import { activity } from './activity.ts'
+import { advise } from './advise.ts'
 import { alerts } from './alerts.ts'
 import { artifacts } from './artifacts.ts'
 import { deployments } from './deployments.ts'
@@ -33,6 +34,7 @@ export const operations = {
   evaluations,
   artifacts,
   webhooks,
+  advise,
   deployments,
   telemetry,
   traces,

@@ -10,6 +10,7 @@ const calm: Known = {
     project: 'default',
     spec: {
       model: 'phishing',
+      environment: 'development',
       mode: 'online',
       threshold: 0.5,
       runtime: { kind: 'auto' },

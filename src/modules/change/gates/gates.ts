@@ -9,8 +9,11 @@ import { createRecords } from '../../../infra/sql/records.ts'
 import type { Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
+import { checkLoad } from './check-load.ts'
 import { type Deps as CompareDeps, compareVersions } from './compare.ts'
 import { conclude } from './conclude.ts'
+import { createEvidence } from './evidence.ts'
+import { newestEvidence, subjectOf } from './evidence-store.ts'
 
 export type Gates = Verbs<typeof gates>
 
@@ -35,6 +38,7 @@ export function createGates(deps: Deps): Gates {
   )
 
   return {
+    ...createEvidence(deps),
     async evaluateGate({ gate, deployment, challenger, fromMs, toMs, key }, caller) {
       const earlier = key === undefined ? undefined : await records.findByKey(sql, caller.project, key)
       if (earlier) return earlier
@@ -45,6 +49,10 @@ export function createGates(deps: Deps): Gates {
       const candidate = await registry.version(caller.project, target.spec.model, challenger)
       const window = { project: caller.project, deployment, fromMs, toMs }
       const { checks, evidence } = await compareVersions(deps, spec, [champion, candidate], window, target.spec.threshold)
+      if (spec.load) {
+        const sinceMs = clock.now() - spec.load.withinMs
+        checks.push(checkLoad(spec.load, await newestEvidence(sql, caller.project, subjectOf(candidate), sinceMs)))
+      }
       const { verdict, reason } = conclude(checks)
       const record: GateVerdict = {
         id: ids('gate'),

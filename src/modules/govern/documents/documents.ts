@@ -4,7 +4,7 @@ import { AppError } from '../../../contract/errors.ts'
 import { type KindName, kinds, type Manifest, type Spec } from '../../../contract/kinds.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
-import type { Sql } from '../../../infra/sql/index.ts'
+import type { Sql, Tx } from '../../../infra/sql/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import { createChanges } from './changes.ts'
 import { checkManifest, requireScope } from './manifest.ts'
@@ -14,7 +14,12 @@ import * as store from './store.ts'
 export type Declared<K extends KindName> = Document & { readonly project: string; readonly kind: K; readonly spec: Spec<K> }
 
 /** What a module says about a document of its kind before it is accepted, beyond its schema. Throws `invalid`. */
-export type Rule<K extends KindName> = (document: Manifest & { readonly spec: Spec<K> }, others: Lookup) => void
+export type Rule<K extends KindName> = (
+  document: Manifest & { readonly spec: Spec<K> },
+  others: Lookup,
+  /** The transaction of the apply, for rules that read their own module’s table. */
+  within: { readonly project: string; readonly tx: Tx },
+) => void | Promise<void>
 export type Rules = { readonly [K in KindName]?: Rule<K> }
 /** The documents as they would be after the apply. */
 type Lookup = { has(kind: KindName, name: string): boolean }
@@ -44,7 +49,7 @@ export function createDocuments(deps: { sql: Sql; clock: Clock; ledger: Ledger; 
         const changes: Change[] = []
         for (const manifest of manifests) {
           const rule = rules[manifest.kind] as Rule<KindName> | undefined
-          rule?.(manifest as Manifest & { spec: Spec<KindName> }, others)
+          await rule?.(manifest as Manifest & { spec: Spec<KindName> }, others, { project: caller.project, tx })
           const { document, change } = await plan(tx, manifest, caller, reason)
           if (!dryRun && change.change !== 'unchanged') await write(tx, caller, document, change, false)
           changes.push(change)
