@@ -23,7 +23,7 @@ export type Subject = {
 
 const packages = {
   FastAPI: ['fastapi==0.165.0', 'uvicorn[standard]==0.54.0', 'numpy==2.4.6', 'onnxruntime==1.32.0'],
-  MLServer: ['mlserver==1.7.1', 'numpy==2.4.6', 'onnxruntime==1.32.0'],
+  MLServer: ['mlserver==1.7.1', 'uvloop==0.21.0', 'numpy==2.4.6', 'onnxruntime==1.32.0'],
   BentoML: ['bentoml==1.4.39', 'numpy==2.4.6', 'onnxruntime==1.32.0'],
 } as const
 const START_LIMIT_MS = 120_000

@@ -3,6 +3,7 @@ import { access, type Session } from '../../src/contract/access.ts'
 import type { Client } from '../../src/contract/client.ts'
 import { ConsoleProvider, connect } from './console.tsx'
 import { ComparePage } from './pages/compare.tsx'
+import { DeploymentPage } from './pages/deployment.tsx'
 import { ExperimentPage } from './pages/experiment.tsx'
 import { ExperimentsPage } from './pages/experiments.tsx'
 import { LoopPage } from './pages/loop.tsx'
@@ -97,6 +98,8 @@ function pageOf(route: Route) {
   switch (route.page) {
     case 'overview':
       return <OverviewPage />
+    case 'deployment':
+      return <DeploymentPage key={route.name} name={route.name} />
     case 'loops':
       return <LoopsPage />
     case 'loop':

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   baseOf,
   comparePath,
+  deploymentPath,
   experimentPath,
   loopPath,
   modelPath,
@@ -20,6 +21,7 @@ describe('routes', () => {
     expect(routeFrom('/loops/')).toEqual({ page: 'loops' })
     expect(routeFrom(loopPath('a/b%'))).toEqual({ page: 'loop', id: 'a/b%' })
     expect(routeFrom('/loops/%zz')).toEqual({ page: 'loop', id: '%zz' })
+    expect(routeFrom(deploymentPath('shop.v2'))).toEqual({ page: 'deployment', name: 'shop.v2' })
     expect(routeFrom('/sign-in')).toEqual({ page: 'sign-in' })
     expect(routeFrom('/nowhere/at/all')).toEqual({ page: 'unknown', path: '/nowhere/at/all' })
   })

@@ -1,6 +1,7 @@
 /** The console’s pages. Each has an address, so that a page can be sent to a colleague. */
 export type Route =
   | { readonly page: 'overview' }
+  | { readonly page: 'deployment'; readonly name: string }
   | { readonly page: 'loops' }
   | { readonly page: 'loop'; readonly id: string }
   | { readonly page: 'experiments' }
@@ -19,6 +20,7 @@ export function routeFrom(path: string): Route {
   const count = rest.length
   if (section === undefined) return { page: 'overview' }
   if (section === 'sign-in' && count === 0) return { page: 'sign-in' }
+  if (section === 'deployments' && count === 1) return { page: 'deployment', name: rest[0]! }
   if (section === 'loops' && count === 0) return { page: 'loops' }
   if (section === 'loops' && count === 1) return { page: 'loop', id: rest[0]! }
   const found = section === 'experiments' ? trackingRoute(rest) : section === 'models' ? modelRoute(rest) : undefined
@@ -38,6 +40,10 @@ function modelRoute([model, version, ...more]: readonly string[]): Route | undef
   if (model === undefined) return { page: 'models' }
   if (version === undefined) return { page: 'model', model }
   return /^[1-9]\d{0,8}$/.test(version) ? { page: 'version', model, version: Number(version) } : undefined
+}
+
+export function deploymentPath(name: string): string {
+  return `/deployments/${encodeURIComponent(name)}`
 }
 
 export function loopPath(id: string): string {

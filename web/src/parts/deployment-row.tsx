@@ -2,7 +2,7 @@ import { type TrafficSummary, telemetry } from '../../../src/contract/telemetry.
 import { useConsole } from '../console.tsx'
 import { formatCount, formatLatency, formatPercent, formatRate, NONE } from '../format.ts'
 import type { Health, Known } from '../health.ts'
-import { loopPath } from '../routes.ts'
+import { deploymentPath, loopPath } from '../routes.ts'
 import { highest, seriesFrom } from '../series.ts'
 import { useLive } from '../use-live.ts'
 import { EvidenceBar } from './evidence-bar.tsx'
@@ -26,7 +26,9 @@ export function DeploymentRow({ known, health, traffic }: { known: Known; health
   return (
     <section className={`deployment ${health.level}`} aria-labelledby={`deployment-${deployment.name}`}>
       <div className="cell identity">
-        <h2 id={`deployment-${deployment.name}`}>{deployment.name}</h2>
+        <h2 id={`deployment-${deployment.name}`}>
+          <Link to={deploymentPath(deployment.name)}>{deployment.name}</Link>
+        </h2>
         <Pill tone={health.level}>{health.says}</Pill>
         <RouteLine deployment={deployment} traffic={traffic} />
       </div>

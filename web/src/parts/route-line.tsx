@@ -11,6 +11,7 @@ export function RouteLine({
   deployment: Deployment
   traffic: TrafficSummary | undefined
 }) {
+  const part = route.mode === 'canary' || route.mode === 'split' ? route.percent : 0
   const served = traffic?.versions.find((version) => version.version === route.challengerVersion)
   return (
     <div className="route">
@@ -19,6 +20,11 @@ export function RouteLine({
           {spec.model} {route.championVersion === null ? 'no champion' : <b>v{route.championVersion}</b>}
         </span>
         {route.mode === 'steady' && <span className="dim">all traffic</span>}
+        {route.mode === 'split' && (
+          <span className="challenger">
+            v{route.challengerVersion} answers {route.percent} % <span className="dim">A/B</span>
+          </span>
+        )}
         {route.mode === 'shadow' && (
           <span className="challenger">
             v{route.challengerVersion} in shadow <span className="dim">scored, not served</span>
@@ -37,10 +43,8 @@ export function RouteLine({
         )}
       </div>
       <div className={`split ${route.mode}`} aria-hidden="true">
-        <div style={{ width: `${100 - (route.mode === 'canary' ? route.percent : 0)}%` }} />
-        {route.mode !== 'steady' && (
-          <div className="to-challenger" style={{ width: route.mode === 'canary' ? `${route.percent}%` : '100%' }} />
-        )}
+        <div style={{ width: `${100 - part}%` }} />
+        {route.mode !== 'steady' && <div className="to-challenger" style={{ width: route.mode === 'shadow' ? '100%' : `${part}%` }} />}
       </div>
       <p className="dim">
         since <Instant at={changedAt} />
