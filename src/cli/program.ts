@@ -25,6 +25,7 @@ const groups = {
   runs: 'Training runs: searched, compared, exported',
   artifacts: 'Files of runs and models, in folders',
   deployments: 'What is served, and single predictions',
+  batch: 'Partitions scored on a schedule, backfills and their predictions',
   traces: 'What requests did, step by step, and what is said of them',
   evaluations: 'Data sets that applications are evaluated on, and scorers',
   telemetry: 'Traffic, latency and the newest predictions',

@@ -2,6 +2,7 @@ import { access } from './access.ts'
 import { activity } from './activity.ts'
 import { alerts } from './alerts.ts'
 import { artifacts } from './artifacts.ts'
+import { batch } from './batch.ts'
 import { deployments } from './deployments.ts'
 import { documents } from './documents.ts'
 import { drift } from './drift.ts'
@@ -34,6 +35,7 @@ export const operations = {
   artifacts,
   webhooks,
   deployments,
+  batch,
   telemetry,
   traces,
   labels,
