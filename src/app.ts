@@ -1,3 +1,4 @@
+import os from 'node:os'
 import path from 'node:path'
 import { operations } from './contract/operations.ts'
 import { closeTheLoop } from './flows/close-the-loop.ts'
@@ -24,6 +25,7 @@ import { createEvaluations, datasetsTable, scorersTable } from './modules/models
 import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modules/models/registry/index.ts'
 import { createRuns, createTrackingVerbs } from './modules/models/runs/index.ts'
 import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.ts'
+import { batchPartitionsTable, batchRunsTable, checkBatch, createBatch } from './modules/serving/batch/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
@@ -41,6 +43,7 @@ import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
 
 const VERSION = '0.1.0'
+const MOST_BATCH_THREADS = 4
 
 /** Every table whose rows the ledger seals. */
 const audited = [
@@ -63,6 +66,8 @@ const audited = [
   datasetsTable,
   scorersTable,
   issuesTable,
+  batchRunsTable,
+  batchPartitionsTable,
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -100,6 +105,7 @@ export async function createApp(infra: Infra) {
       await deployments.start()
       telemetry.start([labels, { name: 'drift', consume: (segment) => drift.consumeSegment(segment) }])
       await jobs.start()
+      await modules.batch.start()
       await loop.start()
       return first
     },
@@ -115,6 +121,9 @@ export async function createApp(infra: Infra) {
   }
 }
 
+/** What scores partitions: this host, and a thread for each of its processors but no more than four. */
+const machine = () => ({ host: os.hostname(), threads: Math.min(MOST_BATCH_THREADS, os.availableParallelism()) })
+
 /** Every module, each after those it is handed. */
 function buildModules(infra: Infra) {
   const { config, sql, blobs, columns, spool, clock, ids, log, bus, jobs, serverUrl } = infra
@@ -123,7 +132,7 @@ function buildModules(infra: Infra) {
   /** What a module needs that changes audited state. */
   const core = { sql, clock, ids, ledger, bus }
   const access = createAccess({ ...core, open: config.open })
-  const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Loop: checkLoop } })
+  const documents = createDocuments({ ...core, rules: { Alert: checkAlert, BatchScoring: checkBatch, Loop: checkLoop } })
 
   const runtimes = createRuntimes({ blobs })
   const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
@@ -138,6 +147,8 @@ function buildModules(infra: Infra) {
   const traces = createTraces({ ...core, experiments: runs })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
+  const batchRoom = { data: config.data, batchFolders: config.batchFolders, metadataUrl: config.sqlUrl, ...machine() }
+  const batch = createBatch({ ...core, ...batchRoom, jobs, blobs, columns, documents, registry, log, readSecret: infra.readSecret })
   const quarantine = createQuarantine(core)
   const drift = createDrift({ ...core, documents, registry, quarantine })
   const rollouts = createRollouts({ ...core, jobs, documents, registry, deployments, quarantine })
@@ -178,6 +189,7 @@ function buildModules(infra: Infra) {
     telemetry,
     traces,
     deployments,
+    batch,
     quarantine,
     drift,
     rollouts,
@@ -212,6 +224,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.experiments, modules.tracking.experiments, options),
     ...bind(operations.runs, { ...modules.tracking.runs, ...purgeRuns({ ...infra, ...modules }) }, options),
     ...bind(operations.deployments, modules.deployments, options),
+    ...bind(operations.batch, modules.batch, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.traces, modules.traces, options),
     ...bind(operations.labels, modules.labels, options),

@@ -180,7 +180,9 @@ export type BatchRun = z.infer<typeof BatchRun>
 const Plan = z.object({
   batch: Name,
   ds: z.string(),
-  action: z.enum(['run', 'keep', 'override', 'under_way']).describe('keep: these predictions exist; override: they exist and are made again'),
+  action: z
+    .enum(['run', 'keep', 'override', 'under_way'])
+    .describe('keep: these predictions exist; override: they exist and are made again'),
   model: ModelName,
   version: z.int(),
   run: BatchRun.nullable().describe('the run that was started, or that answers already'),
@@ -317,7 +319,12 @@ export const batch = {
     path: '/api/v1/batch/:batch/predictions',
     summary: 'Read predictions that went to the columns, in order of their keys',
     scope: 'read',
-    input: z.strictObject({ ...oneBatch, ds: PartitionDay, after: z.string().max(1_000).optional().describe('the last key seen'), limit: Limit }),
+    input: z.strictObject({
+      ...oneBatch,
+      ds: PartitionDay,
+      after: z.string().max(1_000).optional().describe('the last key seen'),
+      limit: Limit,
+    }),
     output: z.array(
       z.object({
         key: z.string(),

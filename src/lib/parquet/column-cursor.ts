@@ -2,7 +2,16 @@ import type { FileMetaData, RowGroup, SchemaTree } from 'hyparquet'
 import { parquetSchema } from 'hyparquet'
 import { parquetHeader, readPage } from 'hyparquet/src/column.js'
 import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js'
-import { type ColumnDecoder, compressors, hasPlainDictionary, type PageColumn, type PageValues, valuesOfDictionary, valuesOfPage, type Wanted } from './page-values.ts'
+import {
+  type ColumnDecoder,
+  compressors,
+  hasPlainDictionary,
+  type PageColumn,
+  type PageValues,
+  valuesOfDictionary,
+  valuesOfPage,
+  type Wanted,
+} from './page-values.ts'
 
 /** Reads `length` bytes of the file at `offset`, fewer at its end, into memory of their own. */
 export type ReadAt = (offset: number, length: number) => Uint8Array<ArrayBuffer>
@@ -20,7 +29,9 @@ const LONGEST_HEADER_BYTES = 1 << 24
 
 /** The columns of a file that are not nested, by name. */
 export function flatColumns(metadata: FileMetaData): Map<string, SchemaTree> {
-  const flat = parquetSchema(metadata).children.filter((child) => child.children.length === 0 && child.element.repetition_type !== 'REPEATED')
+  const flat = parquetSchema(metadata).children.filter(
+    (child) => child.children.length === 0 && child.element.repetition_type !== 'REPEATED',
+  )
   return new Map(flat.map((child) => [child.element.name, child]))
 }
 
@@ -39,11 +50,16 @@ export function openColumn(readAt: ReadAt, metadata: FileMetaData, group: RowGro
     compressors,
   }
   const first = Number(meta.dictionary_page_offset ?? meta.data_page_offset)
-  const start = meta.dictionary_page_offset !== undefined && first > 0 ? Math.min(first, Number(meta.data_page_offset)) : Number(meta.data_page_offset)
+  const start =
+    meta.dictionary_page_offset !== undefined && first > 0 ? Math.min(first, Number(meta.data_page_offset)) : Number(meta.data_page_offset)
   return createCursor(readAt, { decoder, wanted }, { start, rows: Number(group.num_rows), name })
 }
 
-function createCursor(readAt: ReadAt, column: PageColumn, { start, rows, name }: { start: number; rows: number; name: string }): ColumnCursor {
+function createCursor(
+  readAt: ReadAt,
+  column: PageColumn,
+  { start, rows, name }: { start: number; rows: number; name: string },
+): ColumnCursor {
   let at = start
   let nextRow = 0
   let dictionary: PageValues | undefined

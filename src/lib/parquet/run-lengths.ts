@@ -45,25 +45,48 @@ export function areAllOne(from: Position, count: number): boolean {
 type Packed = { readonly values: Int32Array; readonly seen: number; readonly groups: number; readonly width: number }
 
 function unpack(from: Position, { values, seen, groups, width }: Packed): number {
-  const { bytes } = from
   const end = Math.min(values.length, seen + groups * 8)
-  const mask = width === 32 ? 0xffffffff : 2 ** width - 1
-  let at = from.at
+  if (from.at + Math.ceil(((end - seen) * width) / 8) > from.bytes.length) throw new RangeError('packed values end before their count')
+  if (width <= WIDEST_SHIFT) unpackByShifts(from, values, { seen, end, width })
+  else unpackByPowers(from, values, { seen, end, width })
+  from.at += groups * width
+  return end
+}
+
+/** Up to this width a value and the bits left of the byte before fit into 32 bits. */
+const WIDEST_SHIFT = 24
+
+type Stretch = { readonly seen: number; readonly end: number; readonly width: number }
+
+function unpackByShifts({ bytes, at: start }: Position, values: Int32Array, { seen, end, width }: Stretch): void {
+  const mask = (1 << width) - 1
+  let at = start
   let held = 0
   let bits = 0
   for (let i = seen; i < end; i++) {
     while (bits < width) {
-      if (at >= bytes.length) throw new RangeError('packed values end before their count')
-      // Above 24 bits a shift would overflow.
+      held |= bytes[at++]! << bits
+      bits += 8
+    }
+    values[i] = held & mask
+    held >>>= width
+    bits -= width
+  }
+}
+
+function unpackByPowers({ bytes, at: start }: Position, values: Int32Array, { seen, end, width }: Stretch): void {
+  let at = start
+  let held = 0
+  let bits = 0
+  for (let i = seen; i < end; i++) {
+    while (bits < width) {
       held += bytes[at++]! * 2 ** bits
       bits += 8
     }
-    values[i] = width <= 24 ? held & mask : held % (mask + 1)
+    values[i] = held % 2 ** width
     held = Math.floor(held / 2 ** width)
     bits -= width
   }
-  from.at += groups * width
-  return end
 }
 
 function wholeBytes(from: Position, width: number): number {
