@@ -6,7 +6,7 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { JobContext } from '../../../infra/jobs/index.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
-import { batchPartitionsTable, batchRunsTable, type KeptPartition, type KeptRun, type Store } from './store.ts'
+import { batchPartitionsTable, batchRunsTable, type KeptPartition, type KeptRun, type PartitionKey, type Store } from './store.ts'
 
 const ended: ReadonlySet<BatchRun['state']> = new Set(['succeeded', 'failed', 'cancelled'])
 type Actor = Pick<Caller, 'id' | 'project'>
@@ -44,8 +44,15 @@ export function createRuns({ sql, clock, ledger, bus, store }: { sql: Sql; clock
     })
   }
 
+  /** Records a partition as it stands now. */
+  async function sealPartition(tx: Tx, { project, batch, ds }: PartitionKey, reason: string, actor?: Actor): Promise<void> {
+    const caller = actor ?? { id: 'setpoint', project }
+    await ledger.seal(tx, { caller, reason, operation: 'batch.publish', table: batchPartitionsTable, key: [project, batch, ds] })
+  }
+
   return {
     seal,
+    sealPartition,
     change,
     /** Says that a step begins, with what is known of the run by now. */
     begin: (project: string, id: string, step: BatchStepName, known: Partial<KeptRun> = {}) =>
@@ -116,13 +123,7 @@ export function createRuns({ sql, clock, ledger, bus, store }: { sql: Sql; clock
         await store.publish(tx, { project, batch, ds }, partition)
         await store.forgetProgress(tx, id)
         await seal(tx, project, after, { operation: 'publish', reason, event: 'batch.run_succeeded' })
-        await ledger.seal(tx, {
-          caller: { id: 'setpoint', project },
-          reason,
-          operation: 'batch.publish',
-          table: batchPartitionsTable,
-          key: [project, batch, ds],
-        })
+        await sealPartition(tx, { project, batch, ds }, reason)
         await context.completeIn(tx)
       })
     },

@@ -89,7 +89,8 @@ export async function startRun(deps: StartDeps, scoring: Scoring, start: Start, 
     return planned(action, run)
   }
   return await deps.sql.transaction(async (tx) => {
-    await deps.store.holdPartition(tx, { project, batch, ds: start.ds })
+    if (await deps.store.holdPartition(tx, { project, batch, ds: start.ds }))
+      await deps.runs.sealPartition(tx, { project, batch, ds: start.ds }, start.reason, actor)
     const { action, run } = await decide(tx)
     if (run) return planned(action, run)
     const made = await insertRun(deps, tx, { scoring, version, pipeline, identity, start, actor })

@@ -13,7 +13,7 @@ export type KeptRun = BatchRun & {
 }
 export type KeptPartition = BatchPartition & { readonly scores: ScoreHistogram }
 export type Progress = { readonly chunks: number; readonly chunksDone: number; readonly rowsIn: number; readonly rowsOut: number }
-type PartitionKey = { readonly project: string; readonly batch: string; readonly ds: string }
+export type PartitionKey = { readonly project: string; readonly batch: string; readonly ds: string }
 
 type RunRow = {
   id: string
@@ -101,8 +101,8 @@ export function createStore(dialect: Sql['dialect']) {
     async forgetProgress(db: Db, run: string): Promise<void> {
       await tables(db).deleteFrom('batch_progress').where('run', '=', run).execute()
     },
-    /** Makes sure that a row stands for the partition, and holds it until the transaction ends. */
-    async holdPartition(db: Db, key: PartitionKey): Promise<void> {
+    /** Makes sure that a row stands for the partition, and holds it until the transaction ends; true when there was none. */
+    async holdPartition(db: Db, key: PartitionKey): Promise<boolean> {
       const empty = {
         run: null,
         model: null,
@@ -113,20 +113,16 @@ export function createStore(dialect: Sql['dialect']) {
         scores: null,
         published_at: null,
       }
-      await tables(db)
+      const inserted = await tables(db)
         .insertInto('batch_partitions')
         .values({ ...key, ...empty })
         .onConflict((conflict) => conflict.columns(['project', 'batch', 'ds']).doNothing())
-        .execute()
-      if (dialect !== 'postgresql') return
-      await tables(db)
-        .selectFrom('batch_partitions')
-        .select('ds')
-        .where('project', '=', key.project)
-        .where('batch', '=', key.batch)
-        .where('ds', '=', key.ds)
-        .forUpdate()
-        .execute()
+        .executeTakeFirst()
+      if (dialect === 'postgresql') {
+        const held = tables(db).selectFrom('batch_partitions').select('ds').where('project', '=', key.project)
+        await held.where('batch', '=', key.batch).where('ds', '=', key.ds).forUpdate().execute()
+      }
+      return (inserted.numInsertedOrUpdatedRows ?? 0n) > 0n
     },
     async publish(db: Db, key: PartitionKey, partition: KeptPartition): Promise<void> {
       const { run, model, version, location, digest, rows, scores, publishedAt } = partition
