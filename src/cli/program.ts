@@ -3,6 +3,7 @@ import path from 'node:path'
 import { Command } from 'commander'
 import type { Endpoint } from '../contract/endpoint.ts'
 import { operations } from '../contract/operations.ts'
+import { addBatchRunCommand } from './batch/command.ts'
 import { addProfileCommands } from './connection/commands.ts'
 import { addConnectionOptions } from './connection/options.ts'
 import { addApplyCommands, addDeleteCommand } from './documents/changing.ts'
@@ -81,6 +82,7 @@ export function createProgram(shell: Shell, finish: Finish): Command {
     for (const [name, endpoint] of Object.entries(contract) as [string, Endpoint][])
       addOperation(group, module, name, endpoint, shell, finish)
     if (module === 'runs') addImportCommand(group, shell, finish)
+    if (module === 'batch') addBatchRunCommand(group, shell, finish)
   }
   return program
 }

@@ -1,5 +1,4 @@
-import type { SchemaElement } from 'hyparquet'
-import { ByteWriter, type ColumnSource, parquetWrite, schemaFromColumnData } from 'hyparquet-writer'
+import { type PlainColumn, parquetOfRowGroup, plainNumbers, plainTexts } from '../../../../lib/parquet/write-row-group.ts'
 import type { OutputForm, Stamp } from './messages.ts'
 
 /** Rows that have a score, in the order of the input. */
@@ -32,31 +31,18 @@ function csvLines({ keys, scores }: ScoredRows, { version, run, atMs, threshold 
 }
 
 function parquetPart({ keys, scores }: ScoredRows, { version, run, atMs, threshold }: Stamp, keyName: string): Uint8Array {
-  const count = scores.length
-  const predictions = new Int32Array(count)
-  for (let i = 0; i < count; i++) predictions[i] = scores[i]! >= threshold ? 1 : 0
-  const columnData: ColumnSource[] = [
+  const predictions = new Int32Array(scores.length)
+  for (let i = 0; i < scores.length; i++) predictions[i] = scores[i]! >= threshold ? 1 : 0
+  const key: PlainColumn =
     keys instanceof BigInt64Array
-      ? { name: keyName, data: keys, type: 'INT64', encoding: 'PLAIN' }
-      : { name: keyName, data: [...keys], type: 'STRING', encoding: 'PLAIN' },
-    { name: 'score', data: Float64Array.from(scores), type: 'DOUBLE', encoding: 'PLAIN' },
-    { name: 'prediction', data: predictions, type: 'INT32', encoding: 'PLAIN' },
-    { name: 'model_version', data: new Int32Array(count).fill(version), type: 'INT32' },
-    { name: 'run_id', data: new Array<string>(count).fill(run), type: 'STRING' },
-    { name: 'scored_at', data: new BigInt64Array(count).fill(BigInt(atMs)), type: 'INT64' },
-  ]
-  const writer = new ByteWriter()
-  const own = columnData.map((column): ColumnSource => ({ ...column, nullable: false, offsetIndex: false }))
-  parquetWrite({
-    writer,
-    columnData: own.map(({ type: _type, nullable: _nullable, ...column }) => column),
-    schema: schemaFromColumnData({ columnData: own }).map(asInstant),
-    codec: 'UNCOMPRESSED',
-    rowGroupSize: Math.max(1, count),
-  })
-  return writer.getBytes()
-}
-
-function asInstant(element: SchemaElement): SchemaElement {
-  return element.name === 'scored_at' ? { ...element, converted_type: 'TIMESTAMP_MILLIS' } : element
+      ? { name: keyName, type: 'INT64', values: plainNumbers(keys) }
+      : { name: keyName, type: 'BYTE_ARRAY', meaning: 'UTF8', values: plainTexts(keys) }
+  return parquetOfRowGroup(scores.length, [
+    key,
+    { name: 'score', type: 'DOUBLE', values: plainNumbers(Float64Array.from(scores)) },
+    { name: 'prediction', type: 'INT32', values: plainNumbers(predictions) },
+    { name: 'model_version', type: 'INT32', same: plainNumbers(Int32Array.of(version)) },
+    { name: 'run_id', type: 'BYTE_ARRAY', meaning: 'UTF8', same: plainTexts([run]) },
+    { name: 'scored_at', type: 'INT64', meaning: 'TIMESTAMP_MILLIS', same: plainNumbers(BigInt64Array.of(BigInt(atMs))) },
+  ])
 }

@@ -28,9 +28,10 @@ export async function openRows(file: string): Promise<RowReader> {
   const descriptor = fs.openSync(file, 'r')
   const size = fs.fstatSync(descriptor).size
   const readAt: ReadAt = (offset, length) => {
-    const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)))
+    // Not from the shared pool: what is read is taken as arrays of numbers, which need a start of their own.
+    const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, size - offset)))
     fs.readSync(descriptor, bytes, 0, bytes.length, offset)
-    return bytes
+    return new Uint8Array(bytes.buffer)
   }
   const flat = flatColumns(metadata)
   const groups: Group[] = []

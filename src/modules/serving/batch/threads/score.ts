@@ -124,9 +124,10 @@ type Block = {
   readonly oddTexts: Map<number, Record<string, string>>
 }
 
-function readBlock({ reader, layout, joined, odd }: Sources, from: number, to: number): Block {
+/** `room` may be given for the values, to be used again once they are scored. */
+function readBlock({ reader, layout, joined, odd }: Sources, from: number, to: number, room?: Float32Array): Block {
   const stride = layout.features.length
-  const values = new Float32Array((to - from) * stride)
+  const values = room?.subarray(0, (to - from) * stride) ?? new Float32Array((to - from) * stride)
   const problems = new Map<number, string>()
   const oddTexts = new Map<number, Record<string, string>>()
   const blame = (row: number, feature: string, text: string) => {
@@ -184,12 +185,13 @@ async function scoreChunk(chunk: Chunk, work: ChunkWork): Promise<{ scored: Scor
   const texts: string[] = []
   const dead: DeadLetter[] = []
   const counts = emptyCounts()
+  const room = new Float32Array(Math.min(BLOCK_ROWS, most) * stride)
   const needsCheck = layout.required.some(Boolean)
   let [kept, duplicates, nullCells, isText] = [0, 0, 0, false]
 
   for (let from = chunk.from; from < chunk.to; from += BLOCK_ROWS) {
     const to = Math.min(chunk.to, from + BLOCK_ROWS)
-    const block = readBlock(work, from, to)
+    const block = readBlock(work, from, to, room)
     const rows = new Int32Array(to - from)
     let good = 0
     const bury = (row: number, reason: string) =>
