@@ -26,7 +26,6 @@ const Lookup = z.strictObject({
   key: Column.describe('column of the lookup table'),
   on: Column.describe('column of the source whose value is looked up'),
 })
-export type Lookup = z.infer<typeof Lookup>
 
 const input = {
   keyColumn: Column.describe('names each row; of rows with the same key the first counts'),

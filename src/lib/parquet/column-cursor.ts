@@ -16,7 +16,7 @@ import {
 /** Reads `length` bytes of the file at `offset`, fewer at its end, into memory of their own. */
 export type ReadAt = (offset: number, length: number) => Uint8Array<ArrayBuffer>
 
-export type Page = { readonly firstRow: number; readonly endRow: number; readonly values: PageValues }
+type Page = { readonly firstRow: number; readonly endRow: number; readonly values: PageValues }
 
 /** Goes through one column of one row group, a page at a time, without holding more than that page. */
 export type ColumnCursor = {

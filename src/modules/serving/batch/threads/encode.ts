@@ -4,7 +4,7 @@ import type { OutputForm, Stamp } from './messages.ts'
 /** Rows that have a score, in the order of the input. */
 export type ScoredRows = { readonly keys: BigInt64Array | readonly string[]; readonly scores: Float32Array }
 
-export const outputColumns = ['score', 'prediction', 'model_version', 'run_id', 'scored_at'] as const
+const outputColumns = ['score', 'prediction', 'model_version', 'run_id', 'scored_at'] as const
 
 /** A part of the output: lines of a CSV without a header, or a Parquet file of one row group. */
 export function encodePart(rows: ScoredRows, stamp: Stamp, form: OutputForm, keyName: string): string | Uint8Array {
@@ -16,7 +16,7 @@ export function csvHeader(keyName: string): string {
 }
 
 /** RFC 4180, but for the line break. */
-export function csvCell(text: string): string {
+function csvCell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 

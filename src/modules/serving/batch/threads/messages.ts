@@ -17,7 +17,7 @@ export type FeatureSource =
   | { readonly feature: string; readonly column: string }
   | { readonly feature: string; readonly lookup: number; readonly column: string }
 /** A table to be joined: a local CSV, its key, and the source’s column that holds it. */
-export type LookupSource = { readonly file: string; readonly key: string; readonly on: string }
+type LookupSource = { readonly file: string; readonly key: string; readonly on: string }
 
 /** Rows of one file that are scored and written together; `firstRow` counts from 0 through the whole input. */
 export type Chunk = { readonly index: number; readonly file: string; readonly from: number; readonly to: number; readonly firstRow: number }

@@ -19,7 +19,7 @@ export type RowReader = {
   texts(column: string, from: number, to: number): (string | null)[]
   close(): void
 }
-export type Place = { readonly into: Float32Array; readonly offset: number; readonly stride: number }
+type Place = { readonly into: Float32Array; readonly offset: number; readonly stride: number }
 
 type Group = { readonly first: number; readonly end: number; readonly columns: Map<string, ColumnCursor> }
 

@@ -13,7 +13,7 @@ import { type OddCells, oddCellsFile } from './stage-rows.ts'
 /** Rows of one call of the model: large enough to cost little, small enough for the processor’s cache. */
 const BLOCK_ROWS = 8_192
 
-export const partName = (index: number) => String(index).padStart(6, '0')
+const partName = (index: number) => String(index).padStart(6, '0')
 
 /** Scores chunks of one file and leaves, of each, its part of the output, its dead letters and last, as the sign that it is done, its counts. */
 export async function score(given: Tasks['score']['given'], note: (chunk: ChunkStats) => void): Promise<Tasks['score']['gives']> {

@@ -5,11 +5,11 @@ import type { StagedColumns, Tasks } from './messages.ts'
 import { numberFrom } from './row-reader.ts'
 
 /** Staged files have so many rows at most. */
-export const STAGED_ROWS = 65_536
-export const STAGED_KEY = 'key'
+const STAGED_ROWS = 65_536
+const STAGED_KEY = 'key'
 /** Under these names a column of the source lies in a staged file: as numbers, and as texts. */
-export const stagedNumber = (column: string) => `n:${column}`
-export const stagedText = (column: string) => `t:${column}`
+const stagedNumber = (column: string) => `n:${column}`
+const stagedText = (column: string) => `t:${column}`
 /** Cells that are no numbers, beside the staged file: row → column → text. */
 export const oddCellsFile = (file: string) => file.replace(/\.parquet$/, '.odd.json')
 export type OddCells = Readonly<Record<number, Readonly<Record<string, string>>>>
