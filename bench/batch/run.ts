@@ -28,7 +28,7 @@ const { values } = parseArgs({
 })
 
 const BLOCK_ROWS = 8_192
-const PACKAGES = ['onnxruntime', 'pyarrow', 'pandas']
+const PACKAGES = ['onnxruntime==1.30.0', 'pyarrow', 'pandas']
 const START_LIMIT_MS = 60_000
 const root = path.resolve(import.meta.dirname, '../..')
 /** As many as the server uses. */

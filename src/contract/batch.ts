@@ -3,7 +3,7 @@ import { endpoint } from './endpoint.ts'
 import { Digest, Fraction, Id, Instant, Limit, ModelName, Name, Reason } from './scalars.ts'
 
 /** A partition: one day, as `2026-11-20`. */
-export const PartitionDay = z
+const PartitionDay = z
   .string()
   .regex(/^\d{4}-\d{2}-\d{2}$/, 'write the day as 2026-11-20')
   .refine((day) => !Number.isNaN(Date.parse(day)) && new Date(day).toISOString().startsWith(day), { error: 'there is no such day' })
@@ -125,14 +125,13 @@ export type BatchScoringSpec = z.infer<typeof BatchScoringSpec>
 export const batchSteps = ['extract_raw_data', 'build_features', 'run_scoring', 'write_predictions', 'validate_output'] as const
 export type BatchStepName = (typeof batchSteps)[number]
 
-export const BatchStep = z.object({
+const BatchStep = z.object({
   step: z.enum(batchSteps),
   state: z.enum(['waiting', 'running', 'done', 'failed']),
   startedAt: Instant.nullable(),
   endedAt: Instant.nullable(),
   metrics: z.record(z.string(), z.union([z.number(), z.string()])),
 })
-export type BatchStep = z.infer<typeof BatchStep>
 
 export const BatchRun = z.object({
   id: Id,
@@ -218,7 +217,7 @@ export const batch = {
     scope: 'write',
     input: z.strictObject({ ...oneBatch, ds: PartitionDay, ...start }),
     output: Plan,
-    examples: ['setpoint batch start-run churn-nightly --ds 2026-11-20', 'setpoint batch run churn-nightly --ds 2026-11-20'],
+    examples: ['setpoint batch start-run churn-nightly --ds 2026-11-20'],
   }),
   listRuns: endpoint({
     method: 'GET',

@@ -47,7 +47,10 @@ export function createBatch(given: Deps): Batch {
   const shown = async (found: readonly KeptRun[]): Promise<BatchRun[]> => (await store.withProgress(sql, found)).map(publicRun)
 
   return {
-    start: triggers.start,
+    async start() {
+      await endAbandoned(deps)
+      await triggers.start()
+    },
     async startRun({ batch: name, ds, force, dryRun, reason }, caller) {
       const start = { ds, force, dryRun, reason, trigger: 'api', backfill: null } as const
       return await startRun(deps, await scoringOf(caller, name), start, caller)
@@ -133,6 +136,18 @@ function pathsOf({ data, batchFolders }: Deps): AllowedPaths {
     'batch-runs',
   ]
   return createAllowedPaths({ home: path.join(data, 'batch'), further: batchFolders, closed: closed.map((name) => path.join(data, name)) })
+}
+
+/** A run whose job is gone, because its process ended again and again, would be waited for for ever. */
+async function endAbandoned({ sql, store, runs, jobs }: Pick<TriggerDeps, 'sql' | 'store' | 'runs' | 'jobs'>): Promise<void> {
+  for (const { project, run } of await store.openRuns(sql)) {
+    const job = await jobs.get(run.job).catch((error: unknown) => {
+      if (error instanceof AppError && error.code === 'not_found') return null
+      throw error
+    })
+    if (job === null || job.state === 'dead' || job.state === 'cancelled')
+      await runs.end(project, run.id, 'failed', job?.error ?? 'its job is gone', { attempts: Math.max(1, run.attempts) })
+  }
 }
 
 type DeadLetter = Awaited<ReturnType<Batch['listDeadLetters']>>[number]

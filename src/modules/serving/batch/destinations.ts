@@ -61,7 +61,11 @@ async function stageFile(
   const file = await deps.paths.resolve(target.project, withDay(given, target.ds))
   await fs.mkdir(path.dirname(file), { recursive: true })
   const staging = `${file}.tmp-${target.run}`
-  const { digest } = await pool.run('assemble', { parts, form: kind, to: staging, keyName: target.keyName })
+  const assembled = pool.run('assemble', { parts, form: kind, to: staging, keyName: target.keyName })
+  const { digest } = await assembled.catch(async (error: unknown) => {
+    await fs.rm(staging, { force: true })
+    throw error
+  })
   return {
     digest,
     location: file,
@@ -75,7 +79,7 @@ async function stageFile(
 }
 
 /** Makes a rename in a folder last. */
-export async function syncFolder(folder: string): Promise<void> {
+async function syncFolder(folder: string): Promise<void> {
   const handle = await fs.open(folder, 'r')
   await handle.sync()
   await handle.close()

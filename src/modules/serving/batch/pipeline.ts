@@ -41,7 +41,7 @@ type Layouts = ReturnType<typeof layoutOf>
 type Plan = Extracted & { readonly duplicates: number; readonly chunks: readonly Chunk[]; readonly changed: readonly number[] }
 
 /** Rows that are scored, written and checkpointed together. */
-export const CHUNK_ROWS = 65_536
+const CHUNK_ROWS = 65_536
 /** Chunks a thread takes at a time: enough to read each page of a file about once. */
 const CHUNKS_PER_TASK = 4
 const PROGRESS_EVERY_MS = 500
@@ -277,7 +277,7 @@ function createReport(deps: PipelineDeps, context: JobContext, run: string, chun
   }
 }
 
-export function sumsOf(chunks: readonly ChunkStats[]) {
+function sumsOf(chunks: readonly ChunkStats[]) {
   const counts = emptyCounts()
   const sums = { rowsIn: 0, rowsOut: 0, dead: 0, duplicates: 0, positives: 0, nullCells: 0, cells: 0 }
   for (const chunk of chunks) {
@@ -335,14 +335,11 @@ async function validateAndPublish(
   const before = await deps.store.partitionBefore(deps.sql, { project, batch: run.batch, ds: run.ds })
   const scorePsi = before ? psiOfScores(before.scores, sums.histogram) : null
   const known = { scorePsi, histogram: sums.histogram }
+  const rowsIn = plan.files.reduce((sum, { rows }) => sum + rows, 0)
   try {
-    checkOutput(spec.validation, {
-      ...sums,
-      rowsIn: plan.files.reduce((sum, { rows }) => sum + rows, 0),
-      duplicates: plan.duplicates,
-      scorePsi,
-      before: before?.ds,
-    })
+    if ((await changedAt(plan.files)).join() !== plan.changed.join())
+      throw new AppError('unavailable', 'the input changed while it was scored; another attempt reads it anew')
+    checkOutput(spec.validation, { ...sums, rowsIn, duplicates: plan.duplicates, scorePsi, before: before?.ds })
   } catch (error) {
     await deps.runs.note(project, run.id, known, 'the output was refused')
     await staged.discard()

@@ -26,7 +26,11 @@ export function defineRunJob(deps: StartDeps): void {
       await clearRun(folder, id)
     } catch (error) {
       // Put back, taken over or cancelled: whoever asked for that has said so in the run, or goes on with it.
-      if (context.signal.aborted && (context.signal.reason as AppError).code !== 'timeout') throw error
+      if (context.signal.aborted && (context.signal.reason as AppError).code !== 'timeout') {
+        const now = await store.findRun(sql, project, id)
+        if (now && hasEnded(now)) await clearRun(folder, id)
+        throw error
+      }
       const mayRecover = !(error instanceof AppError) || errorCodes[error.code].retryable
       if (mayRecover && !context.signal.aborted && context.job.failures < spec.retries) {
         log.warn('batch.attempt_failed', { run: id, attempt: attempt.attempts, error })

@@ -78,6 +78,16 @@ export function createStore(dialect: Sql['dialect']) {
       if (filter.backfill !== undefined) query = query.where('backfill', '=', filter.backfill)
       return (await query.orderBy('id', 'desc').limit(filter.limit).execute()).map((row) => runFrom(row)!)
     },
+    /** Runs of every project that have not ended, oldest first. */
+    async openRuns(db: Db): Promise<{ project: string; run: KeptRun }[]> {
+      const rows = await tables(db)
+        .selectFrom('batch_runs')
+        .select(['project', 'body'])
+        .where('state', 'in', ['queued', 'running'])
+        .orderBy('id')
+        .execute()
+      return rows.map((row) => ({ project: row.project, run: runFrom(row)! }))
+    },
     /** Puts what is known of runs under way into them. */
     async withProgress(db: Db, runs: readonly KeptRun[]): Promise<KeptRun[]> {
       const open = runs.filter(({ state }) => state === 'running').map(({ id }) => id)

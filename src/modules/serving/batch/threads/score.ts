@@ -177,7 +177,7 @@ type DeadLetter = { row: number; key: string | null; reason: string; values: Rec
 type ChunkWork = Sources & { readonly model: Model; readonly dropped: Uint8Array | null; readonly threshold: number }
 
 async function scoreChunk(chunk: Chunk, work: ChunkWork): Promise<{ scored: ScoredRows; dead: DeadLetter[]; stats: ChunkStats }> {
-  const { layout, model, dropped } = work
+  const { layout, model } = work
   const stride = layout.features.length
   const most = chunk.to - chunk.from
   const scores = new Float32Array(most)
@@ -186,28 +186,15 @@ async function scoreChunk(chunk: Chunk, work: ChunkWork): Promise<{ scored: Scor
   const dead: DeadLetter[] = []
   const counts = emptyCounts()
   const room = new Float32Array(Math.min(BLOCK_ROWS, most) * stride)
-  const needsCheck = layout.required.some(Boolean)
   let [kept, duplicates, nullCells, isText] = [0, 0, 0, false]
 
   for (let from = chunk.from; from < chunk.to; from += BLOCK_ROWS) {
     const to = Math.min(chunk.to, from + BLOCK_ROWS)
     const block = readBlock(work, from, to, room)
-    const rows = new Int32Array(to - from)
-    let good = 0
     const bury = (row: number, reason: string) =>
       dead.push(deadLetter(block, row, { reason, layout, number: chunk.firstRow + from - chunk.from + row + 1 }))
-    for (let row = 0; row < to - from; row++) {
-      const bit = from - chunk.from + row
-      if (dropped && (dropped[bit >>> 3]! >>> (bit & 7)) & 1) {
-        duplicates += 1
-        continue
-      }
-      const problem =
-        (block.problems.size > 0 ? block.problems.get(row) : undefined) ??
-        (needsCheck || isMissing(block.keys, row) ? problemOf(block, row, layout) : undefined)
-      if (problem === undefined) rows[good++] = row
-      else bury(row, problem)
-    }
+    const { rows, good, dropped } = chooseRows(block, { ...work, count: to - from, firstBit: from - chunk.from }, bury)
+    duplicates += dropped
     const values = good === to - from ? block.values : compacted(block.values, rows.subarray(0, good), stride)
     for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) nullCells += 1
     const found = good === 0 ? new Float32Array(0) : await model.score(values, good)
@@ -239,6 +226,27 @@ async function scoreChunk(chunk: Chunk, work: ChunkWork): Promise<{ scored: Scor
     cells: (kept + dead.length) * stride,
   }
   return { scored, dead, stats: { ...stats, histogram: histogramFrom(counts) } }
+}
+
+type Choice = { readonly layout: Layout; readonly dropped: Uint8Array | null; readonly count: number; readonly firstBit: number }
+
+/** The rows of a block that can be scored, after duplicates are left out and those with a problem are buried. */
+function chooseRows(block: Block, { layout, dropped: bits, count, firstBit }: Choice, bury: (row: number, reason: string) => void) {
+  const needsCheck = layout.required.some(Boolean)
+  const rows = new Int32Array(count)
+  let [good, dropped] = [0, 0]
+  for (let row = 0; row < count; row++) {
+    const bit = firstBit + row
+    if (bits && (bits[bit >>> 3]! >>> (bit & 7)) & 1) {
+      dropped += 1
+      continue
+    }
+    const own = block.problems.size > 0 ? block.problems.get(row) : undefined
+    const problem = own ?? (needsCheck || isMissing(block.keys, row) ? problemOf(block, row, layout) : undefined)
+    if (problem === undefined) rows[good++] = row
+    else bury(row, problem)
+  }
+  return { rows, good, dropped }
 }
 
 function compacted(values: Float32Array, rows: Int32Array, stride: number): Float32Array {
