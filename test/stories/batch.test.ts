@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createPerson } from '../../src/cli/for-tests.ts'
 import { access } from '../../src/contract/access.ts'
 import { type BatchRun, batch } from '../../src/contract/batch.ts'
 import { documents } from '../../src/contract/documents.ts'
@@ -325,6 +326,19 @@ test('a partition that is not there yet is tried again before the run fails', as
     rowsOut: 30,
     attempts: 2,
   })
+})
+
+test('the command line waits for a run and tells by its exit code how it ended', async () => {
+  put('typed-2026-11-01.csv', lines(50))
+  await apply(csv('typed', { retries: 0 }))
+  const person = createPerson({ url: world.url, token: await world.token('operator') }, { pause: () => world.settle() })
+  const good = await person.run('batch', 'run', 'typed', '--ds', '2026-11-01', '--json')
+  expect([good.code, JSON.parse(good.out)]).toEqual([0, expect.objectContaining({ state: 'succeeded', rowsOut: 50 })])
+  const again = await person.run('batch', 'run', 'typed', '--ds', '2026-11-01')
+  expect([again.code, again.notes]).toEqual([0, 'these predictions exist; --force makes them again\n'])
+  const bad = await person.run('batch', 'run', 'typed', '--ds', '2026-11-02')
+  expect([bad.code, bad.out]).toEqual([1, expect.stringMatching(/there is no file in\/typed-2026-11-02\.csv/)])
+  person.close()
 })
 
 test('files outside the folders of the project are out of reach, by name, by link and by pattern', async () => {
