@@ -34,6 +34,15 @@ const root = path.resolve(import.meta.dirname, '../..')
 /** As many as the server uses. */
 const threads = Math.min(4, availableParallelism())
 
+type Spent = { readonly seconds: number; readonly processorSeconds: number }
+const measures = [
+  'the bare model on ready arrays',
+  'Setpoint, the whole run: five steps, checks, swap',
+  'Setpoint, step run_scoring',
+  'pyarrow batches and onnxruntime, no checks',
+  'pandas frame and onnxruntime, no checks',
+] as const
+
 if (values.help) console.log(usage)
 else await run(Number(values.rows), Number(values.rounds), values.alone)
 
@@ -49,37 +58,35 @@ async function run(rows: number, rounds: number, alone: boolean): Promise<void> 
   const server = await startServer(path.join(folder, 'data'))
   try {
     await declare(server.client, model)
-    const ours: number[] = []
-    const steps: number[] = []
-    const bare: number[] = []
-    const peers: Record<'pyarrow' | 'pandas', number[]> = { pyarrow: [], pandas: [] }
+    const measured = new Map<string, Spent[]>(measures.map((name) => [name, []]))
+    const note = (name: (typeof measures)[number], spent: Spent) => measured.get(name)!.push(spent)
     // In turns, so that whatever else the machine does falls on all of them.
     for (let round = 0; round < rounds; round++) {
-      bare.push(rows / (await timeBare(model, rows)))
-      const own = await timeRun(server.client, round > 0)
-      ours.push(rows / own.totalSeconds)
-      steps.push(rows / own.scoringSeconds)
-      for (const how of python ? (['pyarrow', 'pandas'] as const) : [])
-        peers[how].push(
-          rows / timePeer(python!, how, [model, source, path.join(folder, `${how}.parquet`), String(threads), String(BLOCK_ROWS)]),
-        )
+      note('the bare model on ready arrays', await timeBare(model, rows))
+      const own = await timeRun(server, round > 0)
+      note('Setpoint, the whole run: five steps, checks, swap', own.run)
+      note('Setpoint, step run_scoring', own.scoring)
+      if (!python) continue
+      const given = (how: string) => [model, source, path.join(folder, `${how}.parquet`), String(threads), String(BLOCK_ROWS)]
+      note('pyarrow batches and onnxruntime, no checks', timePeer(python, 'pyarrow', given('pyarrow')))
+      note('pandas frame and onnxruntime, no checks', timePeer(python, 'pandas', given('pandas')))
     }
-    const limit = median(bare)
-    const row = (what: string, speeds: readonly number[]) =>
-      speeds.length === 0
-        ? []
-        : [[what, Math.round(median(speeds)).toLocaleString('en'), `${Math.round((median(speeds) / limit) * 100)} %`]]
+    const [limit] = [...measured.values()]
+    const middle = (all: readonly Spent[], of: keyof Spent) => median(all.map((one) => one[of]))
+    const rowsOf = [...measured].filter(([, all]) => all.length > 0)
     console.log(`${rows} rows of ${FEATURES} features, 100 trees of depth 6, ${threads} threads, medians of ${rounds} rounds\n`)
     console.log(
       tableOf(
-        ['measure', 'rows a second', 'of the limit'],
-        [
-          ...row('the bare model on ready arrays', bare),
-          ...row('Setpoint, the whole run: five steps, checks, swap', ours),
-          ...row('Setpoint, step run_scoring', steps),
-          ...row('pyarrow batches and onnxruntime, no checks', peers.pyarrow),
-          ...row('pandas frame and onnxruntime, no checks', peers.pandas),
-        ],
+        ['measure', 'rows a second', 'of the limit', 'processor µs a row', 'limit ÷ this'],
+        rowsOf.map(([name, all]) => [
+          name,
+          Math.round(rows / middle(all, 'seconds')).toLocaleString('en'),
+          `${Math.round((middle(limit!, 'seconds') / middle(all, 'seconds')) * 100)} %`,
+          Number.isNaN(middle(all, 'processorSeconds')) ? '' : ((middle(all, 'processorSeconds') / rows) * 1e6).toFixed(2),
+          Number.isNaN(middle(all, 'processorSeconds'))
+            ? ''
+            : `${Math.round((middle(limit!, 'processorSeconds') / middle(all, 'processorSeconds')) * 100)} %`,
+        ]),
       ),
     )
     console.log(`\npeak memory of the server process: ${server.peakMegabytes()} MB`)
@@ -103,8 +110,10 @@ async function declare(client: Client, model: string): Promise<void> {
   })
 }
 
-/** Seconds of a run from its start to its end, as the server’s own clock has them, and of the step that scores. */
-async function timeRun(client: Client, force: boolean): Promise<{ totalSeconds: number; scoringSeconds: number }> {
+/** A run from its start to its end, as the server’s own clock has them, and the step of it that scores. */
+async function timeRun(server: Server, force: boolean): Promise<{ run: Spent; scoring: Spent }> {
+  const { client } = server
+  const before = server.processorSeconds()
   const { run } = await client.call(batch.startRun, { batch: 'bench', ds: '2026-11-01', force })
   for (;;) {
     const now = await client.call(batch.getRun, { batch: 'bench', id: run!.id })
@@ -114,12 +123,15 @@ async function timeRun(client: Client, force: boolean): Promise<{ totalSeconds: 
     }
     if (now.state !== 'succeeded') throw new Error(`the run ${now.state}: ${now.problem}`)
     const scoring = now.steps.find(({ step }) => step === 'run_scoring')!
-    return { totalSeconds: (now.endedAt - now.startedAt!) / 1_000, scoringSeconds: (scoring.endedAt! - scoring.startedAt!) / 1_000 }
+    return {
+      run: { seconds: (now.endedAt - now.startedAt!) / 1_000, processorSeconds: server.processorSeconds() - before },
+      scoring: { seconds: (scoring.endedAt! - scoring.startedAt!) / 1_000, processorSeconds: Number.NaN },
+    }
   }
 }
 
-/** Seconds in which the threads, each with a session of its own, score as many rows. */
-async function timeBare(model: string, rows: number): Promise<number> {
+/** What it takes the threads, each with a session of its own, to score as many rows. */
+async function timeBare(model: string, rows: number): Promise<Spent> {
   const workers = Array.from(
     { length: threads },
     () => new Worker(new URL('./bare-thread.ts', import.meta.url), { workerData: { model, features: FEATURES, blockRows: BLOCK_ROWS } }),
@@ -127,6 +139,7 @@ async function timeBare(model: string, rows: number): Promise<number> {
   await Promise.all(workers.map((worker) => once(worker, 'message')))
   const blocks = Math.ceil(rows / BLOCK_ROWS / threads)
   const startedMs = performance.now()
+  const before = process.cpuUsage()
   await Promise.all(
     workers.map((worker) => {
       worker.postMessage(blocks)
@@ -134,13 +147,19 @@ async function timeBare(model: string, rows: number): Promise<number> {
     }),
   )
   const seconds = (performance.now() - startedMs) / 1_000
+  const { user, system } = process.cpuUsage(before)
   await Promise.all(workers.map((worker) => worker.terminate()))
-  return (seconds * rows) / (blocks * BLOCK_ROWS * threads)
+  const share = rows / (blocks * BLOCK_ROWS * threads)
+  return { seconds: seconds * share, processorSeconds: ((user + system) / 1e6) * share }
 }
 
-function timePeer(python: string, how: string, given: readonly string[]): number {
-  return Number(execFileSync(python, [path.join(import.meta.dirname, 'peers.py'), how, ...given], { encoding: 'utf8' }))
+function timePeer(python: string, how: string, given: readonly string[]): Spent {
+  const said = execFileSync(python, [path.join(import.meta.dirname, 'peers.py'), how, ...given], { encoding: 'utf8' })
+  const [seconds, processorSeconds] = said.trim().split(' ').map(Number)
+  return { seconds: seconds!, processorSeconds: processorSeconds! }
 }
+
+type Server = Awaited<ReturnType<typeof startServer>>
 
 async function startServer(data: string) {
   const port = await freePort()
@@ -161,6 +180,11 @@ async function startServer(data: string) {
     client: createClient({ url }),
     /** Linux keeps the highest resident size of a process. */
     peakMegabytes: () => Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1_024),
+    /** User and system time of the process, in the kernel’s ticks of 10 ms. */
+    processorSeconds() {
+      const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+      return (Number(fields[11]) + Number(fields[12])) / 100
+    },
     async stop() {
       const exit = once(child, 'exit')
       process.kill(-child.pid!, 'SIGTERM')
