@@ -133,15 +133,17 @@ function plainNumbers(bytes: Uint8Array, count: number, { decoder: { type }, wan
   const wide = type === 'DOUBLE' || type === 'INT64'
   const size = count * (wide ? 8 : 4)
   if (bytes.length < size) throw new RangeError(`a page of ${count} values holds ${bytes.length} bytes`)
-  // A copy lies at the start of a buffer of its own, where every width is aligned.
-  const { buffer } = bytes.slice(0, size)
+  // Numbers need a place that their width divides; elsewhere a copy, which lies at the start of a buffer of its own.
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice(0, size)
+  const { buffer, byteOffset: at } = aligned
   if (wanted === 'keys') {
-    return { integers: type === 'INT64' ? new BigInt64Array(buffer) : BigInt64Array.from(new Int32Array(buffer), BigInt), present: null }
+    const integers = type === 'INT64' ? new BigInt64Array(buffer, at, count) : BigInt64Array.from(new Int32Array(buffer, at, count), BigInt)
+    return { integers, present: null }
   }
-  if (type === 'FLOAT') return { numbers: new Float32Array(buffer) }
-  if (type === 'DOUBLE') return { numbers: new Float64Array(buffer) }
-  if (type === 'INT32') return { numbers: new Int32Array(buffer) }
-  const halves = new Int32Array(buffer)
+  if (type === 'FLOAT') return { numbers: new Float32Array(buffer, at, count) }
+  if (type === 'DOUBLE') return { numbers: new Float64Array(buffer, at, count) }
+  if (type === 'INT32') return { numbers: new Int32Array(buffer, at, count) }
+  const halves = new Int32Array(buffer, at, 2 * count)
   const numbers = new Float64Array(count)
   for (let i = 0; i < count; i++) numbers[i] = (halves[2 * i]! >>> 0) + halves[2 * i + 1]! * 2 ** 32
   return { numbers }

@@ -1,7 +1,6 @@
 import { AppError } from '../../../../contract/errors.ts'
 import type { FeatureSource, Layout } from './messages.ts'
 import { numberFrom } from './row-reader.ts'
-import { readCsv } from './stage-csv.ts'
 
 /** The most rows of a table that is joined: it is held in every thread. */
 const MOST_LOOKUP_ROWS = 2_000_000
@@ -26,6 +25,7 @@ function columnsFrom(features: readonly FeatureSource[], lookup: number): string
 }
 
 async function openTable(file: string, key: string, columns: readonly string[]): Promise<Table> {
+  const { readCsv } = await import('./stage-csv.ts')
   const places = new Map<string, number>()
   const values: number[][] = columns.map(() => [])
   for await (const [id, ...cells] of readCsv(file, [key, ...columns], null)) {

@@ -7,8 +7,8 @@ import { writeDurably } from './durable-file.ts'
 import { encodePart, type ScoredRows } from './encode.ts'
 import { type Joined, openLookups } from './lookups.ts'
 import type { Chunk, ChunkStats, Layout, ModelFile, PreviewRow, Tasks } from './messages.ts'
+import { type OddCells, oddCellsFile } from './odd-cells.ts'
 import { type Keys, openRows, type RowReader } from './row-reader.ts'
-import { type OddCells, oddCellsFile } from './stage-rows.ts'
 
 /** Rows of one call of the model: large enough to cost little, small enough for the processor’s cache. */
 const BLOCK_ROWS = 8_192

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { ByteWriter, type ColumnSource, parquetWrite } from 'hyparquet-writer'
 import type { StagedColumns, Tasks } from './messages.ts'
+import { oddCellsFile } from './odd-cells.ts'
 import { numberFrom } from './row-reader.ts'
 
 /** Staged files have so many rows at most. */
@@ -10,10 +11,6 @@ const STAGED_KEY = 'key'
 /** Under these names a column of the source lies in a staged file: as numbers, and as texts. */
 const stagedNumber = (column: string) => `n:${column}`
 const stagedText = (column: string) => `t:${column}`
-/** Cells that are no numbers, beside the staged file: row → column → text. */
-export const oddCellsFile = (file: string) => file.replace(/\.parquet$/, '.odd.json')
-export type OddCells = Readonly<Record<number, Readonly<Record<string, string>>>>
-
 /** Gathers rows and writes them into Parquet files of the run’s own, from which they are scored like any other. */
 export function createStage(folder: string, { numbers, texts }: StagedColumns, firstFile: number) {
   const files: string[] = []

@@ -4,28 +4,25 @@ import { assemble, joinTexts, readPart } from './assemble.ts'
 import type { ChunkStats, TaskName, TaskReply, TaskRequest, Tasks } from './messages.ts'
 import { describeFile, digestFile, scanKeys } from './scan.ts'
 import { preview, score } from './score.ts'
-import { stageCsv } from './stage-csv.ts'
-import { stageRows } from './stage-rows.ts'
-import { stageSql } from './stage-sql.ts'
-import { dropTable, swapTable, writeTable } from './tables.ts'
 
-// The thread of a pool: does one task at a time and answers with what it gives.
+// The thread of a pool: does one task at a time and answers with what it gives. What only some sources and destinations need
+// is loaded when they do: a thread should start quickly.
 
 type Note = (chunk: ChunkStats) => void
 const tasks: { readonly [T in TaskName]: (given: Tasks[T]['given'], note: Note) => Promise<Tasks[T]['gives']> | Tasks[T]['gives'] } = {
   describe: describeFile,
   digest: digestFile,
   scan: scanKeys,
-  stageCsv,
-  stageSql,
-  stageRows,
+  stageCsv: async (given) => (await import('./stage-csv.ts')).stageCsv(given),
+  stageSql: async (given) => (await import('./stage-sql.ts')).stageSql(given),
+  stageRows: async (given) => (await import('./stage-rows.ts')).stageRows(given),
   score,
   preview,
   assemble,
   joinTexts,
-  writeTable,
-  swapTable,
-  dropTable,
+  writeTable: async (given) => (await import('./tables.ts')).writeTable(given),
+  swapTable: async (given) => (await import('./tables.ts')).swapTable(given),
+  dropTable: async (given) => (await import('./tables.ts')).dropTable(given),
   readPart,
 }
 
