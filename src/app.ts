@@ -1,3 +1,4 @@
+import os from 'node:os'
 import path from 'node:path'
 import { operations } from './contract/operations.ts'
 import { closeTheLoop } from './flows/close-the-loop.ts'
@@ -25,6 +26,7 @@ import { aliasesTable, createRegistry, modelsTable, versionsTable } from './modu
 import { createRuns, createTrackingVerbs } from './modules/models/runs/index.ts'
 import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.ts'
 import { createAdvisor, createCheckDeployment, decisionsTable } from './modules/serving/advisor/index.ts'
+import { batchPartitionsTable, batchRunsTable, checkBatch, createBatch } from './modules/serving/batch/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
@@ -42,6 +44,7 @@ import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
 
 const VERSION = '0.1.0'
+const MOST_BATCH_THREADS = 4
 
 /** Every table whose rows the ledger seals. */
 const audited = [
@@ -66,6 +69,8 @@ const audited = [
   datasetsTable,
   scorersTable,
   issuesTable,
+  batchRunsTable,
+  batchPartitionsTable,
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -103,6 +108,7 @@ export async function createApp(infra: Infra) {
       await deployments.start()
       telemetry.start([labels, { name: 'drift', consume: (segment) => drift.consumeSegment(segment) }])
       await jobs.start()
+      await modules.batch.start()
       await loop.start()
       return first
     },
@@ -118,6 +124,9 @@ export async function createApp(infra: Infra) {
   }
 }
 
+/** What scores partitions: this host, and a thread for each of its processors but no more than four. */
+const machine = () => ({ host: os.hostname(), threads: Math.min(MOST_BATCH_THREADS, os.availableParallelism()) })
+
 /** Every module, each after those it is handed. */
 function buildModules(infra: Infra) {
   const { config, sql, blobs, columns, spool, clock, ids, log, bus, jobs, serverUrl } = infra
@@ -126,8 +135,8 @@ function buildModules(infra: Infra) {
   /** What a module needs that changes audited state. */
   const core = { sql, clock, ids, ledger, bus }
   const access = createAccess({ ...core, open: config.open })
-  const checkDeployment = createCheckDeployment(sql.dialect)
-  const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Deployment: checkDeployment, Loop: checkLoop } })
+  const rules = { Alert: checkAlert, BatchScoring: checkBatch, Deployment: createCheckDeployment(sql.dialect), Loop: checkLoop }
+  const documents = createDocuments({ ...core, rules })
 
   const runtimes = createRuntimes({ blobs, clock, memoryBytes: config.modelMemoryBytes })
   const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
@@ -142,6 +151,8 @@ function buildModules(infra: Infra) {
   const traces = createTraces({ ...core, experiments: runs })
   const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
 
+  const batchRoom = { data: config.data, batchFolders: config.batchFolders, metadataUrl: config.sqlUrl, ...machine() }
+  const batch = createBatch({ ...core, ...batchRoom, jobs, blobs, columns, documents, registry, log, readSecret: infra.readSecret })
   const quarantine = createQuarantine(core)
   const drift = createDrift({ ...core, documents, registry, quarantine })
   const rollouts = createRollouts({ ...core, jobs, documents, registry, deployments, quarantine })
@@ -183,6 +194,7 @@ function buildModules(infra: Infra) {
     telemetry,
     traces,
     deployments,
+    batch,
     quarantine,
     drift,
     rollouts,
@@ -219,6 +231,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.runs, { ...modules.tracking.runs, ...purgeRuns({ ...infra, ...modules }) }, options),
     ...bind(operations.advise, modules.advisor, options),
     ...bind(operations.deployments, modules.deployments, options),
+    ...bind(operations.batch, modules.batch, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.traces, modules.traces, options),
     ...bind(operations.labels, modules.labels, options),

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { Command } from 'commander'
 import type { Endpoint } from '../contract/endpoint.ts'
 import { operations } from '../contract/operations.ts'
+import { addBatchRunCommand } from './batch/command.ts'
 import { addProfileCommands } from './connection/commands.ts'
 import { addConnectionOptions } from './connection/options.ts'
 import { addApplyCommands, addDeleteCommand } from './documents/changing.ts'
@@ -29,6 +30,7 @@ const groups = {
   artifacts: 'Files of runs and models, in folders',
   advise: 'Which serving mode fits a need, and why',
   deployments: 'What is served, and single predictions',
+  batch: 'Partitions scored on a schedule, backfills and their predictions',
   traces: 'What requests did, step by step, and what is said of them',
   evaluations: 'Data sets that applications are evaluated on, and scorers',
   telemetry: 'Traffic, latency and the newest predictions',
@@ -87,6 +89,7 @@ export function createProgram(shell: Shell, finish: Finish): Command {
     for (const [name, endpoint] of Object.entries(contract) as [string, Endpoint][])
       addOperation(group, module, name, endpoint, shell, finish)
     if (module === 'runs') addImportCommand(group, shell, finish)
+    if (module === 'batch') addBatchRunCommand(group, shell, finish)
   }
   return program
 }

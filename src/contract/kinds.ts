@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AlertSpec } from './alerts.ts'
+import { BatchScoringSpec } from './batch.ts'
 import { DeploymentSpec } from './deployments.ts'
 import { MonitorSpec } from './drift.ts'
 import type { Scope } from './endpoint.ts'
@@ -19,6 +20,8 @@ export const kinds = {
   Gate: { spec: GateSpec, scope: 'approve' },
   /** A trainer runs a command on the server’s machine, so only an admin may declare one. */
   Trainer: { spec: TrainerSpec, scope: 'admin' },
+  /** Reads and writes with the server’s rights, and what it writes is used as production. */
+  BatchScoring: { spec: BatchScoringSpec, scope: 'approve' },
   Loop: { spec: LoopSpec, scope: 'approve' },
   Alert: { spec: AlertSpec, scope: 'write' },
 } as const satisfies Record<string, { spec: z.ZodType; scope: Scope }>

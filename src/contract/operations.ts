@@ -3,6 +3,7 @@ import { activity } from './activity.ts'
 import { advise } from './advise.ts'
 import { alerts } from './alerts.ts'
 import { artifacts } from './artifacts.ts'
+import { batch } from './batch.ts'
 import { deployments } from './deployments.ts'
 import { documents } from './documents.ts'
 import { drift } from './drift.ts'
@@ -36,6 +37,7 @@ export const operations = {
   webhooks,
   advise,
   deployments,
+  batch,
   telemetry,
   traces,
   labels,

@@ -51,6 +51,10 @@ export const Settings = z.strictObject({
     .describe('events between processes by NATS JetStream'),
   s3AccessKeyId: z.string().optional(),
   s3SecretAccessKey: z.string().optional(),
+  batchFolders: z
+    .union([z.string().transform((text) => text.split(',').filter((one) => one.trim() !== '')), z.array(z.string())])
+    .default([])
+    .describe('further folders that batch scoring may read and write, as /path or project=/path, separated by commas'),
   bodyLimitBytes: z.coerce.number().int().positive().default(megabytes(8)).describe('largest JSON body'),
   uploadLimitBytes: z.coerce.number().int().positive().default(megabytes(2_048)).describe('largest uploaded file'),
   requestTimeoutMs: z.coerce.number().int().positive().default(30_000).describe('time a request may take to arrive'),

@@ -43,7 +43,7 @@ describe.skipIf(noChromium)(noChromium ? `the console’s deployment (skipped: $
     await page.getByRole('link', { name: 'churn', exact: true }).click()
     await page.getByRole('heading', { name: 'Rules and limits' }).waitFor()
     expect(new URL(page.url()).pathname).toBe('/deployments/churn')
-    const text = await page.getByRole('main').innerText()
+    const text = await page.getByRole('main').textContent()
     expect(text).toMatch(/serving/)
     expect(text).toMatch(/v2 answers 20 %/)
     expect(text).toMatch(/Every value lay where it is expected/)

@@ -1,3 +1,5 @@
+export { nextCronMs } from './cron.ts'
 export { createJobs, type Jobs } from './jobs.ts'
 export type { JobContext, JobKind } from './run-job.ts'
+export { turnOf } from './schedules.ts'
 export type { Job } from './store.ts'

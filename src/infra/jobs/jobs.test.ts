@@ -5,9 +5,10 @@ import { createIds } from '../ids.ts'
 import { silentLog } from '../log.ts'
 import { eachSql } from '../sql/for-tests.ts'
 import type { Sql } from '../sql/index.ts'
-import { createJobs, type Job, type JobContext, type Jobs } from './index.ts'
+import { createJobs, type Job, type JobContext, type Jobs, turnOf } from './index.ts'
 
 const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
 const project = 'p'
 
 eachSql((_name, open) => {
@@ -334,6 +335,34 @@ eachSql((_name, open) => {
     clock.advance(5 * MINUTE_MS)
     await second.settle()
     expect(ran).toHaveLength(4)
+    await second.stop()
+  })
+
+  test('a schedule by cron keeps its turns across restarts, and makes up for missed ones with the latest', async () => {
+    const { sql, clock, jobs, more } = await setUp()
+    const turns: string[] = []
+    const kind = { run: async ({ job }: JobContext) => void turns.push(new Date(turnOf(job)!).toISOString().slice(11, 16)) }
+    const hourly = { project, name: 'hourly', kind: 'hourly', cron: '10 * * * *', timeZone: 'Europe/Berlin' }
+    jobs.define('hourly', kind)
+    await jobs.start()
+    await jobs.schedule(sql, hourly)
+    const untilMs = (minute: number) => (((minute * MINUTE_MS - clock.now()) % HOUR_MS) + HOUR_MS) % HOUR_MS
+    clock.advance(untilMs(9))
+    await jobs.settle()
+    expect(turns).toEqual([])
+    clock.advance(MINUTE_MS)
+    await jobs.settle()
+    expect(turns).toHaveLength(1)
+    await jobs.stop()
+    clock.advance(3.5 * HOUR_MS)
+    const second = more()
+    second.define('hourly', kind)
+    await second.start()
+    await second.schedule(sql, hourly)
+    await second.settle()
+    expect(turns).toHaveLength(2)
+    expect((Number(turns[1]!.slice(0, 2)) - Number(turns[0]!.slice(0, 2)) + 24) % 24).toBe(3)
+    expect(turns.every((turn) => turn.endsWith(':10'))).toBe(true)
     await second.stop()
   })
 

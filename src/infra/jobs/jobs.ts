@@ -34,7 +34,10 @@ export type Jobs = {
   define(kind: string, definition: JobKind): void
   /** Adds a job in the transaction of what causes it (or alone, given the store itself). Throws `too_large` above 1 MiB of payload. */
   enqueue(to: Db | Tx, job: NewJob): Promise<Job>
-  /** Makes a job every `everyMs`, from now on and across restarts; the same project and name change the schedule. */
+  /**
+   * Makes a job every `everyMs`, or at the times a cron expression names in a time zone, from now on and across restarts; the
+   * same project and name change the schedule. Throws `invalid` for what names no time.
+   */
   schedule(to: Db | Tx, schedule: Schedule): Promise<void>
   unschedule(to: Db | Tx, project: string, name: string): Promise<void>
   /** Ends a waiting job at once, and a running one by its signal. Throws `not_found`, or `conflict` when it has ended. */
@@ -104,7 +107,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       return jobFrom(row)
     },
     async schedule(to, schedule) {
-      if (!(schedule.everyMs >= SHORTEST_INTERVAL_MS)) {
+      if (schedule.everyMs !== undefined && !(schedule.everyMs >= SHORTEST_INTERVAL_MS)) {
         throw new AppError(
           'invalid',
           `schedule ${schedule.name} must come back every ${SHORTEST_INTERVAL_MS} ms or more, not ${schedule.everyMs}`,

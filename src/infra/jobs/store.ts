@@ -50,7 +50,10 @@ export type ScheduleRow = {
   name: string
   kind: string
   payload: string
+  /** 0 where `cron` says when. */
   every_ms: number
+  cron: string | null
+  time_zone: string | null
   next_at: number
   last_job: string | null
 }

@@ -1,0 +1,3 @@
+export { createBatch } from './batch.ts'
+export { checkBatch } from './check-batch.ts'
+export { batchPartitionsTable, batchRunsTable } from './store.ts'
