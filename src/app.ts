@@ -36,6 +36,7 @@ import { createTraces, issuesTable } from './modules/watch/traces/index.ts'
 import { huggingfaceRoutes } from './protocols/huggingface/huggingface.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
+import { createStatistics } from './protocols/oip/statistics.ts'
 import { otlpRoutes } from './protocols/otlp/otlp.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
@@ -226,7 +227,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.alerts, modules.alerts, options),
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
-    ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
+    ...oipRoutes({ deployments, ids, statistics: createStatistics(clock), bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
     ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
     ...huggingfaceRoutes({ ...modules, blobs: infra.blobs, bodyLimitBytes: config.bodyLimitBytes }),

@@ -5,6 +5,17 @@ export function varintField(number: number, value: number): Message {
   return [Uint8Array.from([...varint(number * 8), ...varint(value)])]
 }
 
+/** An integer of all 64 bits, signed or not. */
+export function bigVarintField(number: number, value: bigint): Message {
+  return [Uint8Array.from([...varint(number * 8), ...bigVarint(value)])]
+}
+
+export function doubleField(number: number, value: number): Message {
+  const content = new DataView(new ArrayBuffer(8))
+  content.setFloat64(0, value, true)
+  return [Uint8Array.from(varint(number * 8 + 1)), new Uint8Array(content.buffer)]
+}
+
 export function floatField(number: number, value: number): Message {
   const content = new DataView(new ArrayBuffer(4))
   content.setFloat32(0, value, true)
@@ -24,9 +35,9 @@ export function messageField(number: number, parts: readonly Message[]): Message
 }
 
 /** Repeated integers in one packed field. */
-export function packedIntegers(number: number, values: Iterable<number>): Message {
+export function packedIntegers(number: number, values: Iterable<number | bigint>): Message {
   const bytes: number[] = []
-  for (const value of values) bytes.push(...varint(value))
+  for (const value of values) bytes.push(...(typeof value === 'bigint' ? bigVarint(value) : varint(value)))
   return bytesField(number, Uint8Array.from(bytes))
 }
 
@@ -56,8 +67,23 @@ export function joined(parts: readonly Message[]): Uint8Array {
 /** An integer as int64: negative numbers take ten bytes, in two's complement. Throws RangeError beyond ±2⁵³. */
 function varint(value: number): number[] {
   if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an integer that protobuf can hold exactly`)
+  return value >= 0 ? smallVarint(value) : bigVarint(BigInt(value))
+}
+
+function smallVarint(value: number): number[] {
   const bytes: number[] = []
-  let rest = BigInt.asUintN(64, BigInt(value))
+  let rest = value
+  while (rest >= 128) {
+    bytes.push((rest % 128) | 128)
+    rest = Math.floor(rest / 128)
+  }
+  bytes.push(rest)
+  return bytes
+}
+
+function bigVarint(value: bigint): number[] {
+  const bytes: number[] = []
+  let rest = BigInt.asUintN(64, value)
   while (rest >= 128n) {
     bytes.push(Number(rest & 127n) | 128)
     rest >>= 7n
