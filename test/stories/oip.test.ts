@@ -1,12 +1,9 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { documents } from '../../src/contract/documents.ts'
-import { registry } from '../../src/contract/registry.ts'
-import { rollouts } from '../../src/contract/rollouts.ts'
 import { telemetry } from '../../src/contract/telemetry.ts'
 import { binaryFromData, dataFromBinary } from '../../src/lib/tensors/binary-data.ts'
 import { dataFromJson } from '../../src/lib/tensors/json-data.ts'
-import type { Datatype } from '../../src/lib/tensors/tensor.ts'
 import { deployIdentities, modelDatatypes } from '../identity-model.ts'
 import { deployModel, deployment, modelWithCut, openWorld, registerModel, type World } from '../world.ts'
 
