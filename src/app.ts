@@ -34,10 +34,12 @@ import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { createTraces, issuesTable } from './modules/watch/traces/index.ts'
 import { huggingfaceRoutes } from './protocols/huggingface/huggingface.ts'
+import { kserveV1Routes } from './protocols/kserve-v1/kserve-v1.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
 import { createStatistics } from './protocols/oip/statistics.ts'
 import { otlpRoutes } from './protocols/otlp/otlp.ts'
+import { predictRoutes } from './protocols/predict/predict.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
 
@@ -228,6 +230,8 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
     ...oipRoutes({ deployments, ids, statistics: createStatistics(clock), bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
+    ...predictRoutes({ ...modules, ids, clock, bodyLimitBytes: config.bodyLimitBytes }),
+    ...kserveV1Routes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes }),
     ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
     ...huggingfaceRoutes({ ...modules, blobs: infra.blobs, bodyLimitBytes: config.bodyLimitBytes }),

@@ -22,7 +22,7 @@ import { createPins } from './pinned.ts'
 import { createRanges } from './ranges.ts'
 import { createRepeats } from './repeats.ts'
 import { createRouting } from './routing.ts'
-import { rowFromNames, rowsFromTensors, tabularOutputs } from './rows.ts'
+import { type Problem, refuseProblems, rowsFromNames, rowsFromTensors, tabularOutputs } from './rows.ts'
 import { createScoring } from './scoring.ts'
 import { percentOf } from './split.ts'
 import { findRoute, routesTable, type StoredRoute, saveRoute } from './store.ts'
@@ -63,6 +63,12 @@ export type Deployments = Verbs<typeof deployments> & {
   infer(input: InferInput, caller: By): Promise<Inferred>
   /** The deployment as it serves now, narrowed to `version` where one is named. Throws `not_found`, or `unavailable` with the reason it cannot serve. */
   serving(project: string, name: string, version?: number): Live
+  /** Rows of a tabular model from values by feature name, and all that is wrong with them. */
+  rowsFromNames(
+    live: Live,
+    rows: readonly unknown[],
+    fieldOf: (row: number) => string,
+  ): { readonly values: Float32Array; readonly problems: readonly Problem[] }
   /** Waits for a deployment that was declared a moment ago and is not in memory yet; nothing to wait for otherwise. */
   lookUp(project: string, name: string): Promise<void> | undefined
   /** The names of what serves in a project and whether each is ready. */
@@ -181,6 +187,7 @@ export function createDeployments(deps: Deps): Deployments {
     score,
     infer,
     serving,
+    rowsFromNames,
     lookUp: routing.lookUp,
     challengerHealth: (project, name, rollout) => scoring.health({ project, name, salt: rollout }),
     async load(project, name) {
@@ -195,7 +202,7 @@ export function createDeployments(deps: Deps): Deployments {
       log.info('serving.unloaded', { project, deployment: name, by })
     },
     async explain(input, caller) {
-      const live = serving(caller.project, input.deployment, input.version)
+      const live = serving(caller.project, input.deployment)
       admit(live, live.champion.features.length, caller, scoring.pace(live))
       return await explain(live, input)
     },
@@ -230,7 +237,8 @@ export function createDeployments(deps: Deps): Deployments {
       await routing.lookUp(caller.project, deployment)
       const live = serving(caller.project, deployment)
       const requestId = id ?? ids('pred')
-      const values = rowFromNames(live, features)
+      const { values, problems } = rowsFromNames(live, [features], () => 'features')
+      refuseProblems(deployment, problems)
       const scored = await score({ deployment, ids: [requestId], values, actor, source }, caller)
       const value = scored.scores[0]!
       return { id: requestId, modelVersion: scored.versions[0]!, score: value, prediction: value >= live.spec.threshold ? 1 : 0 }

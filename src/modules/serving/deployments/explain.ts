@@ -27,8 +27,10 @@ const MOST_FEATURES = 64
  * features together are not seen, and the contributions need not add up to the score. Nothing of it is recorded. Throws
  * `invalid` for models of more than 64 features.
  */
-export async function explain(live: Live, { values, score, baseline }: ExplainInput): Promise<readonly Contribution[]> {
-  const { features, model } = live.champion
+export async function explain(live: Live, { version, values, score, baseline }: ExplainInput): Promise<readonly Contribution[]> {
+  const served = [live.champion, live.challenger, live.otherSide?.champion, live.fallback].find((one) => one?.version === version)
+  if (!served) throw new AppError('unavailable', `explain: version ${version} of ${live.name} was replaced a moment ago; ask again`)
+  const { features, model } = served
   if (features.length > MOST_FEATURES)
     throw new AppError('invalid', `explain: ${live.name} has ${features.length} features; at most ${MOST_FEATURES} are explained`)
   const rows = new Float32Array(features.length * features.length)
