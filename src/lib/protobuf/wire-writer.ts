@@ -5,17 +5,6 @@ export function varintField(number: number, value: number): Message {
   return [Uint8Array.from([...varint(number * 8), ...varint(value)])]
 }
 
-/** An integer of all 64 bits, signed or not. */
-export function bigVarintField(number: number, value: bigint): Message {
-  return [Uint8Array.from([...varint(number * 8), ...bigVarint(value)])]
-}
-
-export function doubleField(number: number, value: number): Message {
-  const content = new DataView(new ArrayBuffer(8))
-  content.setFloat64(0, value, true)
-  return [Uint8Array.from(varint(number * 8 + 1)), new Uint8Array(content.buffer)]
-}
-
 export function floatField(number: number, value: number): Message {
   const content = new DataView(new ArrayBuffer(4))
   content.setFloat32(0, value, true)
@@ -44,6 +33,13 @@ export function packedIntegers(number: number, values: Iterable<number | bigint>
 /** Repeated 32-bit floats in one packed field. */
 export function packedFloats(number: number, values: ArrayLike<number>): Message {
   return bytesField(number, littleEndian(values))
+}
+
+/** Repeated doubles in one packed field. */
+export function packedDoubles(number: number, values: ArrayLike<number>): Message {
+  const view = new DataView(new ArrayBuffer(values.length * 8))
+  for (let i = 0; i < values.length; i++) view.setFloat64(8 * i, values[i]!, true)
+  return bytesField(number, new Uint8Array(view.buffer))
 }
 
 /** 32-bit floats as they lie in a tensor's raw data: little-endian on every machine. */
