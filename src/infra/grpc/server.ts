@@ -155,6 +155,7 @@ function readOne(stream: ServerHttp2Stream, packing: Packing, options: GrpcOptio
   const frames = createFrames(messageLimitBytes)
   return new Promise<Buffer>((resolve, reject) => {
     let found: ReturnType<typeof frames.push>[number] | undefined
+    let ended = false
     const cancel = clock.after(requestTimeoutMs, () => reject(tooSlow(requestTimeoutMs)))
     stream.on('data', (chunk: Buffer) => {
       try {
@@ -168,6 +169,8 @@ function readOne(stream: ServerHttp2Stream, packing: Packing, options: GrpcOptio
       }
     })
     stream.once('end', () => {
+      ended = true
+      cancel()
       try {
         frames.end()
         if (!found) throw new AppError('invalid', 'the call ended without a message')
@@ -177,6 +180,7 @@ function readOne(stream: ServerHttp2Stream, packing: Packing, options: GrpcOptio
       }
     })
     stream.once('close', () => {
+      if (ended) return
       cancel()
       reject(new AppError('cancelled', 'the client ended the call before its message was complete'))
     })
