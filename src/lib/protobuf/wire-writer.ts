@@ -2,7 +2,7 @@
 export type Message = readonly Uint8Array[]
 
 export function varintField(number: number, value: number): Message {
-  return [Uint8Array.from([...varint(number * 8), ...varint(value)])]
+  return [pairOf(number * 8, value)]
 }
 
 export function floatField(number: number, value: number): Message {
@@ -12,7 +12,7 @@ export function floatField(number: number, value: number): Message {
 }
 
 export function bytesField(number: number, content: Uint8Array): Message {
-  return [Uint8Array.from([...varint(number * 8 + 2), ...varint(content.length)]), content]
+  return [pairOf(number * 8 + 2, content.length), content]
 }
 
 export function textField(number: number, text: string): Message {
@@ -57,6 +57,15 @@ export function joined(parts: readonly Message[]): Uint8Array {
     bytes.set(part, at)
     at += part.length
   }
+  return bytes
+}
+
+/** A tag and the number after it. */
+function pairOf(tag: number, value: number): Uint8Array {
+  if (tag >= 128 || value < 0 || value >= 128) return Uint8Array.from([...varint(tag), ...varint(value)])
+  const bytes = new Uint8Array(2)
+  bytes[0] = tag
+  bytes[1] = value
   return bytes
 }
 
