@@ -5,6 +5,8 @@ import { closeTheLoop } from './flows/close-the-loop.ts'
 import { freezeReference } from './flows/freeze-reference.ts'
 import { purgeRuns } from './flows/purge-runs.ts'
 import { versionOrigins } from './flows/version-origins.ts'
+import { healthMethods } from './infra/grpc/health.ts'
+import { createGrpc } from './infra/grpc/server.ts'
 import { type BindOptions, bind } from './infra/http/bind.ts'
 import { openapiFrom } from './infra/http/openapi.ts'
 import { createHttp } from './infra/http/server.ts'
@@ -37,9 +39,13 @@ import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
 import { createTraces, issuesTable } from './modules/watch/traces/index.ts'
 import { huggingfaceRoutes } from './protocols/huggingface/huggingface.ts'
+import { kserveV1Routes } from './protocols/kserve-v1/kserve-v1.ts'
 import { mlflowRoutes } from './protocols/mlflow/mlflow.ts'
+import { OIP_SERVICE, oipMethods } from './protocols/oip/grpc-service.ts'
 import { oipRoutes } from './protocols/oip/oip.ts'
+import { createStatistics, type Statistics } from './protocols/oip/statistics.ts'
 import { otlpRoutes } from './protocols/otlp/otlp.ts'
+import { predictRoutes } from './protocols/predict/predict.ts'
 import { prometheusRoutes } from './protocols/prometheus/prometheus.ts'
 import { systemRoutes } from './protocols/system/system.ts'
 
@@ -88,8 +94,18 @@ export async function createApp(infra: Infra) {
   freezeReference({ bus, registry, runtimes, blobs, drift, documents })
   const change = { quarantine, retraining, gates, rollouts, incidents, loops }
   const loop = closeTheLoop({ sql, bus, jobs, clock, log, documents, drift, triage, ...change })
+  const statistics = createStatistics(clock)
+  const grpc = createGrpc({
+    methods: [...oipMethods({ deployments, ids, statistics, version: VERSION }), ...healthMethods([OIP_SERVICE], deployments.hasStarted)],
+    authenticate: access.authenticate,
+    ids,
+    log,
+    clock,
+    messageLimitBytes: config.bodyLimitBytes,
+    requestTimeoutMs: config.requestTimeoutMs,
+  })
   const http = createHttp({
-    routes: routesOf(infra, modules),
+    routes: routesOf(infra, modules, statistics),
     authenticate: access.authenticate,
     fallback: createStaticFiles(infra.consoleFolder),
     ids,
@@ -99,6 +115,7 @@ export async function createApp(infra: Infra) {
 
   return {
     http,
+    grpc,
     access,
     telemetry,
     /** Brings everything up to where it was; answers whether this is the very first start. */
@@ -114,7 +131,7 @@ export async function createApp(infra: Infra) {
     },
     /** Ends in the order that loses nothing: requests, jobs, events, telemetry, models. */
     async stop(graceMs: number): Promise<void> {
-      await http.close(graceMs)
+      await Promise.all([http.close(graceMs), grpc.close(graceMs)])
       await jobs.stop(graceMs)
       await bus.stop()
       await telemetry.stop()
@@ -212,7 +229,7 @@ function buildModules(infra: Infra) {
 }
 
 /** The contract, each part bound to its module, and the protocols. */
-function routesOf(infra: Infra, modules: Modules) {
+function routesOf(infra: Infra, modules: Modules, statistics: Statistics) {
   const { config, clock, ids } = infra
   const { telemetry, deployments } = modules
   const options: BindOptions = {
@@ -246,7 +263,9 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.alerts, modules.alerts, options),
     ...bind(operations.ledger, modules.ledger, options),
     ...bind(operations.activity, modules.activity, options),
-    ...oipRoutes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
+    ...oipRoutes({ deployments, ids, statistics, bodyLimitBytes: config.bodyLimitBytes, version: VERSION }),
+    ...predictRoutes({ ...modules, ids, clock, bodyLimitBytes: config.bodyLimitBytes }),
+    ...kserveV1Routes({ deployments, ids, bodyLimitBytes: config.bodyLimitBytes }),
     ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
     ...huggingfaceRoutes({ ...modules, blobs: infra.blobs, bodyLimitBytes: config.bodyLimitBytes }),

@@ -8,6 +8,8 @@ import { createLog, type Log } from './infra/log.ts'
 import { type Infra, openInfra } from './infra/open.ts'
 
 const STOP_WITHIN_MS = 10_000
+const USUAL_PORT = 7_300
+const USUAL_GRPC_PORT = 7_301
 const LOCAL_KEY_MS = 365 * 86_400_000
 
 /** The process: reads the configuration, opens the stores, listens, prints one link, and stops without losing anything. */
@@ -22,12 +24,26 @@ async function serve(): Promise<void> {
   const first = await app.start()
   const url = await app.http.listen(config.host, config.port)
   infra.setServerUrl(url)
+  const grpcPort = await listenForGrpc(app, config, log)
   await leaveKey(app, config, url)
   const { token } = await app.access.createSignIn({ role: 'admin' }, local)
-  log.info('serve.listening', { url, first })
+  log.info('serve.listening', { url, grpcPort, first })
   process.stdout.write(
     `\n  Setpoint is at ${url}\n  Open the console: ${url}/sign-in#${token}\n  (the link works once, for 10 minutes; "setpoint access create-sign-in" makes another)\n\n`,
   )
+}
+
+/** The port of gRPC, null for none. A port that nobody asked for may be taken: the server then says so and goes on without. */
+async function listenForGrpc(app: App, { host, port, grpcPort }: Config, log: Log): Promise<number | null> {
+  const chosen = grpcPort ?? (port === USUAL_PORT ? USUAL_GRPC_PORT : 'off')
+  if (chosen === 'off') return null
+  try {
+    return await app.grpc.listen(host, chosen)
+  } catch (error) {
+    if (grpcPort !== undefined || !(error instanceof AppError)) throw error
+    log.warn('serve.without_grpc', { problem: error.message })
+    return null
+  }
 }
 
 /** Stops in the order that loses nothing; a second signal ends at once. */

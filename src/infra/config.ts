@@ -14,6 +14,11 @@ export const Settings = z.strictObject({
   data: z.string().min(1).default('./.setpoint').describe('folder of everything that is kept on this machine'),
   host: z.string().default('127.0.0.1').describe('address to listen on'),
   port: z.coerce.number().int().min(0).max(65_535).default(7_300).describe('port to listen on; 0 = any free one'),
+  grpcPort: z
+    .literal('off')
+    .or(z.coerce.number<string | number>().int().min(0).max(65_535))
+    .optional()
+    .describe('port of gRPC; 0 = any free one, off = none; 7301 when absent and the port is 7300, else none'),
   open: z
     .stringbool()
     .or(z.boolean())

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { access } from '../../src/contract/access.ts'
 import { traces } from '../../src/contract/traces.ts'
-import { joined, type Message, messageField, textField, varintField } from '../../src/lib/onnx/wire-writer.ts'
+import { joined, type Message, messageField, textField, varintField } from '../../src/lib/protobuf/wire-writer.ts'
 import { openWorld, type World } from '../world.ts'
 
 let world: World

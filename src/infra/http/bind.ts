@@ -118,7 +118,7 @@ async function sendStream(response: ServerResponse, stream: AsyncIterable<Uint8A
   response.end()
 }
 
-function drained(response: ServerResponse): Promise<void> {
+export function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       response.off('drain', done).off('close', done)

@@ -27,6 +27,8 @@ export type Http = {
 }
 
 const HEADERS_TIMEOUT_MS = 10_000
+/** How often requests that come too slowly are looked for; Node’s own interval is half a minute. */
+const CHECK_EVERY_MS = 5_000
 const KEEP_ALIVE_MS = 75_000
 
 export function createHttp(options: HttpOptions): Http {
@@ -38,7 +40,13 @@ export function createHttp(options: HttpOptions): Http {
     return found ? { route: (found.store as { route: Route }).route, params: found.params } : null
   })
   const server = createServer(
-    { requestTimeout: options.requestTimeoutMs, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true },
+    {
+      requestTimeout: options.requestTimeoutMs,
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, options.requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, options.requestTimeoutMs),
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
+    },
     answer,
   )
   return {

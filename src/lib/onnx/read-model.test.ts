@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { bytesField, joined, messageField, textField, varintField } from '../protobuf/wire-writer.ts'
 import { createRandom } from '../random.ts'
 import { writtenModels } from './fixtures/models.ts'
 import recorded from './fixtures/recorded.json' with { type: 'json' }
 import { readModel } from './read-model.ts'
-import { bytesField, joined, messageField, textField, varintField } from './wire-writer.ts'
 
 const foreign = Object.fromEntries(recorded.foreign.map(({ name, model }) => [name, new Uint8Array(Buffer.from(model, 'base64'))]))
 

@@ -1,4 +1,4 @@
-import { createWire, type Field, integerOf, readFields, readMessage, textOf, type Wire } from './wire-reader.ts'
+import { createWire, type Field, integerOf, readFields, readMessage, textOf, type Wire } from '../protobuf/wire-reader.ts'
 
 /** An input or output. A dimension is a size, or the name of one that is free ('?' where it has none); `null` if the rank is free too. */
 export type Port = {

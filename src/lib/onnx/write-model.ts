@@ -9,7 +9,7 @@ import {
   packedIntegers,
   textField,
   varintField,
-} from './wire-writer.ts'
+} from '../protobuf/wire-writer.ts'
 
 /** An attribute of a node. The kind is stated, since 1 may be an integer or a float. */
 export type Attribute =
@@ -27,8 +27,29 @@ type NodeSpec = {
   readonly attributes?: Readonly<Record<string, Attribute>>
 }
 
-/** A float tensor: a free dimension is a name. */
-type PortSpec = { readonly name: string; readonly shape: readonly (number | string)[] }
+/** TensorProto.DataType of onnx.proto. */
+const elementTypes = {
+  FP32: 1,
+  UINT8: 2,
+  INT8: 3,
+  UINT16: 4,
+  INT16: 5,
+  INT32: 6,
+  INT64: 7,
+  BYTES: 8,
+  BOOL: 9,
+  FP16: 10,
+  FP64: 11,
+  UINT32: 12,
+  UINT64: 13,
+} as const
+
+/** A tensor, of 32-bit floats when nothing else is said: a free dimension is a name. */
+type PortSpec = {
+  readonly name: string
+  readonly shape: readonly (number | string)[]
+  readonly datatype?: keyof typeof elementTypes
+}
 
 export type ModelSpec = {
   readonly producer: { readonly name: string; readonly version: string }
@@ -41,9 +62,8 @@ export type ModelSpec = {
 }
 
 const IR_VERSION = 8
-const FLOAT = 1
 
-/** The bytes of an ONNX model (onnx.proto, IR version 8) with float tensors. Throws RangeError when a weight does not fill its shape. */
+/** The bytes of an ONNX model (onnx.proto, IR version 8) whose weights are floats. Throws RangeError when a weight does not fill its shape. */
 export function encodeModel(spec: ModelSpec): Uint8Array {
   return joined([
     varintField(1, IR_VERSION),
@@ -95,10 +115,18 @@ function tensorFields(tensor: { readonly name: string; readonly shape: readonly 
   const size = tensor.shape.reduce((product, dimension) => product * dimension, 1)
   if (size !== tensor.values.length)
     throw new RangeError(`${tensor.name} of shape [${tensor.shape}] needs ${size} values, not ${tensor.values.length}`)
-  return [packedIntegers(1, tensor.shape), varintField(2, FLOAT), textField(8, tensor.name), bytesField(9, littleEndian(tensor.values))]
+  return [
+    packedIntegers(1, tensor.shape),
+    varintField(2, elementTypes.FP32),
+    textField(8, tensor.name),
+    bytesField(9, littleEndian(tensor.values)),
+  ]
 }
 
 function portFields(port: PortSpec): Message[] {
   const dimensions = port.shape.map((size) => messageField(1, [typeof size === 'number' ? varintField(1, size) : textField(2, size)]))
-  return [textField(1, port.name), messageField(2, [messageField(1, [varintField(1, FLOAT), messageField(2, dimensions)])])]
+  return [
+    textField(1, port.name),
+    messageField(2, [messageField(1, [varintField(1, elementTypes[port.datatype ?? 'FP32']), messageField(2, dimensions)])]),
+  ]
 }

@@ -1,4 +1,4 @@
-import { createWire, type Field, readFields, readMessage, textOf, type Wire } from '../onnx/wire-reader.ts'
+import { createWire, type Field, int64Of, readFields, readMessage, textOf, type Wire } from '../protobuf/wire-reader.ts'
 import {
   type AttributeTexts,
   DEPTH_LIMIT,
@@ -116,7 +116,7 @@ function readValue(wire: Wire, at: Readonly<Field>, depth: number): string {
   readMessage(wire, at, (field) => {
     if (field.number === 1) found = JSON.stringify(text(wire, field))
     else if (field.number === 2) found = field.value === 0 ? 'false' : 'true'
-    else if (field.number === 3) found = integerText(int64(wire, field))
+    else if (field.number === 3) found = integerText(int64Of(wire, field))
     else if (field.number === 4) found = doubleText(wire.view.getFloat64(field.start, true))
     else if (field.number === 5) found = listText(valuesIn(wire, field, depth))
     else if (field.number === 6) found = mapText(pairsIn(wire, field, depth))
@@ -151,13 +151,4 @@ function hexOf(wire: Wire, field: Readonly<Field>): string {
 function fixed64(wire: Wire, field: Readonly<Field>): string {
   if (field.kind !== 'fixed64') throw new RangeError(`field ${field.number} at byte ${field.start} should be a fixed64`)
   return wire.view.getBigUint64(field.start, true).toString()
-}
-
-/** A varint with all of its 64 bits, read once more where a number cannot hold them. */
-function int64(wire: Wire, field: Readonly<Field>): bigint | number {
-  if (field.kind !== 'varint') throw new RangeError(`field ${field.number} at byte ${field.start} should be a number`)
-  if (Number.isSafeInteger(field.value)) return field.value
-  let value = 0n
-  for (let at = field.end - 1; at >= field.start; at--) value = (value << 7n) | BigInt(wire.bytes[at]! & 0x7f)
-  return BigInt.asIntN(64, value)
 }

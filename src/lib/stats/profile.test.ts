@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createRandom } from '../random.ts'
-import { profileFrom } from './profile.ts'
+import { medianOf, profileFrom } from './profile.ts'
 
 test('quantile bins share the rows evenly and the shares sum to one', () => {
   const random = createRandom(1)
@@ -38,4 +38,14 @@ test('input that does not fit is refused', () => {
   expect(() => profileFrom([], [])).toThrow(RangeError)
   expect(() => profileFrom(['a', 'b'], [new Float64Array(2), new Float64Array(3)])).toThrow('column b has 3 rows, the first has 2')
   expect(() => profileFrom(['a'], [new Float64Array(2)], { bins: 1 })).toThrow(RangeError)
+})
+
+test('the median lies in its bin, whatever is missing', () => {
+  const random = createRandom('median')
+  const column = Float64Array.from({ length: 5_000 }, (_, i) => (i % 10 === 0 ? Number.NaN : random.normal() * 3 + 10))
+  const [feature] = profileFrom(['x'], [column]).features
+  const sorted = column.filter(Number.isFinite).sort()
+  expect(Math.abs(medianOf(feature!) - sorted[sorted.length / 2]!)).toBeLessThan(0.2)
+  expect(medianOf(profileFrom(['x'], [Float64Array.of(Number.NaN)]).features[0]!)).toBeNaN()
+  expect(medianOf(profileFrom(['x'], [Float64Array.of(7, 7, 7)]).features[0]!)).toBe(7)
 })

@@ -102,3 +102,23 @@ export function binOf(edges: ArrayLike<number>, value: number): number {
   }
   return low
 }
+
+/**
+ * The median of a profiled feature over the rows that have it, interpolated within its bin; NaN when none has it. Off by less
+ * than the width of that bin.
+ */
+export function medianOf({ edges, expected, min, max }: Pick<FeatureProfile, 'edges' | 'expected' | 'min' | 'max'>): number {
+  const present = expected.reduce((sum, share) => sum + share, 0)
+  let below = 0
+  for (let bin = 0; bin < expected.length && present > 0; bin++) {
+    const share = expected[bin]!
+    if (below + share < present / 2 && bin < expected.length - 1) {
+      below += share
+      continue
+    }
+    const low = bin === 0 ? min : edges[bin - 1]!
+    const high = bin === edges.length ? max : edges[bin]!
+    return share === 0 ? low : low + ((present / 2 - below) / share) * (high - low)
+  }
+  return Number.NaN
+}

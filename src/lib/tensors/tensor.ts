@@ -81,7 +81,7 @@ export function emptyData(datatype: Exclude<Datatype, 'BYTES'>, elements: number
  */
 export function dataFromBytes(datatype: Exclude<Datatype, 'BYTES'>, bytes: Uint8Array): Exclude<TensorData, readonly Uint8Array[]> {
   const size = datatypeBytes[datatype]
-  const from = bytes.byteOffset % size === 0 ? bytes : Uint8Array.from(bytes)
+  const from = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   return new arrays[datatype](from.buffer as ArrayBuffer, from.byteOffset, from.byteLength / size)
 }
 

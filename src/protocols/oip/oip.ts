@@ -1,19 +1,40 @@
 import { AppError, errorCodes } from '../../contract/errors.ts'
 import { sendJson } from '../../infra/http/bind.ts'
-import { parseJson, readBody } from '../../infra/http/body.ts'
+import { parseJson } from '../../infra/http/body.ts'
 import type { Exchange, Route } from '../../infra/http/route.ts'
 import type { Ids } from '../../infra/ids.ts'
+import { createJsonRows } from '../../lib/tensors/json-rows.ts'
 import type { Deployments, Live } from '../../modules/serving/deployments/index.ts'
-import { rowsFromRequest } from './tensors.ts'
+import type { InferCall } from './call.ts'
+import { generatedText, readGenerate } from './generate.ts'
+import { headerLengthFrom, readPackedBody } from './http-body.ts'
+import { deadlineFrom, idempotencyKeyFrom } from './http-limits.ts'
+import { answerText, rowsText, sendAnswer, sendText } from './http-reply.ts'
+import { readInferRequest } from './http-request.ts'
+import { type Answer, createInference, type Target, versionFrom } from './inference.ts'
+import { configOf, extensions, metadataOf, statisticsOf } from './metadata.ts'
+import { createRepository } from './repository.ts'
+import { rowCalls } from './row-calls.ts'
+import type { Statistics } from './statistics.ts'
+import { answersInOrder, sendAnswers } from './streaming.ts'
 
-type Deps = { deployments: Deployments; ids: Ids; bodyLimitBytes: number; version: string }
+type Deps = {
+  readonly deployments: Deployments
+  readonly ids: Ids
+  readonly statistics: Statistics
+  readonly bodyLimitBytes: number
+  readonly version: string
+}
+type Handle = Route['handle']
 
 /**
- * The Open Inference Protocol, version 2, over HTTP and JSON. A deployment is a model; its version is the one that
- * serves. Errors are `{"error": "<text>"}`, as clients of the protocol expect.
+ * The Open Inference Protocol, version 2, over HTTP, with its extensions: binary tensors, the repository, generate, streamed
+ * answers, configuration and statistics. A deployment is a model; its versions are those that serve. Errors are
+ * `{"error": "<text>"}`, as clients of the protocol expect.
  */
-export function oipRoutes({ deployments, ids, bodyLimitBytes, version }: Deps): Route[] {
-  const route = (method: Route['method'], path: string, scope: Route['scope'], handle: Route['handle']): Route => ({
+export function oipRoutes(deps: Deps): Route[] {
+  const { deployments } = deps
+  const route = (method: Route['method'], path: string, scope: Route['scope'], handle: Handle): Route => ({
     method,
     path,
     scope,
@@ -23,77 +44,165 @@ export function oipRoutes({ deployments, ids, bodyLimitBytes, version }: Deps): 
     },
     fail,
   })
-  const model = (exchange: Exchange): Live => {
-    const live = deployments.serving(exchange.caller.project, exchange.params.model!)
-    const asked = exchange.params.version
-    const served = [live.champion.version, live.challenger?.version]
-    if (asked !== undefined && !served.includes(Number(asked)))
-      throw new AppError(
-        'not_found',
-        `deployment ${live.name} does not serve version ${asked}; it serves ${served.filter(Boolean).join(' and ')}`,
-      )
-    return live
-  }
-
-  async function infer(exchange: Exchange): Promise<void> {
-    const live = model(exchange)
-    const rows = rowsFromRequest(parseJson(await readBody(exchange.request, bodyLimitBytes)), live.champion.features.length)
-    const id = rows.id ?? ids('pred')
-    const rowIds = rows.ids ?? (rows.count === 1 ? [id] : Array.from({ length: rows.count }, (_, row) => `${id}#${row}`))
-    const scored = await deployments.score(
-      { deployment: live.name, ids: rowIds, values: rows.values, actor: rows.actor, source: rows.source },
-      exchange.caller,
-    )
-    if (!scored.recorded) exchange.response.setHeader('setpoint-recorded', 'false')
-    sendJson(exchange.response, 200, {
-      model_name: live.name,
-      model_version: String(scored.versions[0]),
-      id,
-      outputs: [
-        { name: 'score', datatype: 'FP32', shape: [rows.count, 1], data: Array.from(scored.scores) },
-        {
-          name: 'prediction',
-          datatype: 'INT32',
-          shape: [rows.count, 1],
-          data: Array.from(scored.scores, (score) => (score >= live.spec.threshold ? 1 : 0)),
-        },
-        { name: 'version', datatype: 'INT32', shape: [rows.count, 1], data: scored.versions },
-      ],
-    })
-  }
-
-  const metadata = (exchange: Exchange) => sendJson(exchange.response, 200, metadataOf(model(exchange)))
-  const ready = (exchange: Exchange) => {
-    model(exchange)
-    sendJson(exchange.response, 200, { name: exchange.params.model, ready: true })
-  }
+  const ofModel = (method: Route['method'], path: string, scope: Route['scope'], handle: Handle): Route[] => [
+    route(method, `/v2/models/:model${path}`, scope, handle),
+    route(method, `/v2/models/:model/versions/:version${path}`, scope, handle),
+  ]
+  const inference = createInferenceHandles(deps)
+  const about = createMetadataHandles(deps)
+  const repository = createRepositoryHandles(deps)
   return [
-    route('GET', '/v2', 'public', ({ response }) => sendJson(response, 200, { name: 'setpoint', version, extensions: [] })),
+    route('GET', '/v2', 'public', ({ response }) => sendJson(response, 200, { name: 'setpoint', version: deps.version, extensions })),
     route('GET', '/v2/health/live', 'public', ({ response }) => sendJson(response, 200, { live: true })),
-    route('GET', '/v2/health/ready', 'public', ({ response }) => sendJson(response, 200, { live: true, ready: true })),
-    route('GET', '/v2/models/:model', 'read', metadata),
-    route('GET', '/v2/models/:model/versions/:version', 'read', metadata),
-    route('GET', '/v2/models/:model/ready', 'read', ready),
-    route('GET', '/v2/models/:model/versions/:version/ready', 'read', ready),
-    route('POST', '/v2/models/:model/infer', 'predict', infer),
-    route('POST', '/v2/models/:model/versions/:version/infer', 'predict', infer),
+    route('GET', '/v2/health/ready', 'public', about.serverReady),
+    route('GET', '/v2/models', 'read', about.list),
+    route('GET', '/v2/models/stats', 'read', about.allStatistics),
+    ...ofModel('GET', '', 'read', about.metadata),
+    ...ofModel('GET', '/ready', 'read', about.ready),
+    ...ofModel('GET', '/config', 'read', about.config),
+    ...ofModel('GET', '/stats', 'read', about.statistics),
+    ...ofModel('POST', '/infer', 'predict', inference.infer),
+    ...ofModel('POST', '/infer_stream', 'predict', inference.inferStream),
+    ...ofModel('POST', '/generate', 'predict', inference.generate),
+    ...ofModel('POST', '/generate_stream', 'predict', inference.generateStream),
+    route('POST', '/v2/repository/index', 'read', repository.index),
+    route('POST', '/v2/repository/models/:model/load', 'write', repository.load),
+    route('POST', '/v2/repository/models/:model/unload', 'write', repository.unload),
+    ...unsupportedPaths.flatMap((path) => [route('GET', path, 'read', unsupported), route('POST', path, 'read', unsupported)]),
   ]
 }
 
 const fail: NonNullable<Route['fail']> = (error, { response }) =>
   sendJson(response, errorCodes[error.code].status, { error: error.message })
 
-function metadataOf(live: Live) {
-  const { version, features } = live.champion
+/** What Triton has and a server that shares no memory with its clients, and logs by its own settings, has not. */
+const unsupportedPaths = [
+  '/v2/logging',
+  '/v2/trace/setting',
+  '/v2/models/:model/trace/setting',
+  '/v2/systemsharedmemory/*',
+  '/v2/cudasharedmemory/*',
+]
+
+function unsupported({ request }: Exchange): never {
+  throw new AppError('unsupported', `${request.url} is unsupported: this server has no shared memory, and its log is set when it starts`)
+}
+
+/** The deployment that a path names, narrowed to the version that it names. */
+function liveOf(deployments: Deployments, { caller, params }: Exchange): Live {
+  const model = params.model!
+  return deployments.serving(caller.project, model, versionFrom(model, params.version))
+}
+
+function createInferenceHandles({ deployments, ids, statistics, bodyLimitBytes }: Deps) {
+  const inference = createInference({ deployments, ids, statistics })
+  const readRows = createJsonRows()
+  const targetOf = ({ params, request }: Exchange): Target => ({
+    model: params.model!,
+    version: versionFrom(params.model!, params.version),
+    deadlineMs: deadlineFrom(request.headers),
+    idempotencyKey: idempotencyKeyFrom(request.headers),
+  })
+  const readCall = (exchange: Exchange, live: Live, body: Buffer) => {
+    const { model } = live.champion
+    const inputs = metadataOf(live).inputs
+    return readInferRequest(body, { headerLength: headerLengthFrom(exchange.request), inputs, missingAllowed: model.tabular })
+  }
+  async function stream(exchange: Exchange, read: (live: Live, body: Buffer) => InferCall, textOf: (answer: Answer) => string) {
+    const target = targetOf(exchange)
+    const live = inference.live(exchange.caller, target)
+    const call = read(live, await readPackedBody(exchange.request, bodyLimitBytes))
+    const calls = rowCalls(live, call, call.id ?? ids('pred'))
+    const answers = answersInOrder(calls, (one) => inference.infer(exchange.caller, live, rowTarget(target, one), one))
+    await sendAnswers(exchange.response, answers, textOf)
+  }
+
   return {
-    name: live.name,
-    versions: [String(version)],
-    platform: 'onnxruntime_onnx',
-    inputs: [{ name: 'features', datatype: 'FP32', shape: [-1, features.length], parameters: { names: features } }],
-    outputs: [
-      { name: 'score', datatype: 'FP32', shape: [-1, 1] },
-      { name: 'prediction', datatype: 'INT32', shape: [-1, 1] },
-      { name: 'version', datatype: 'INT32', shape: [-1, 1] },
-    ],
+    async infer(exchange: Exchange): Promise<void> {
+      const { caller, request, response } = exchange
+      const target = targetOf(exchange)
+      const live = inference.live(caller, target)
+      const body = await readPackedBody(request, bodyLimitBytes)
+      const isPlain = live.champion.model.tabular && request.headers['inference-header-content-length'] === undefined
+      const rows = isPlain ? readRows(body, live.champion.features.length) : undefined
+      if (!rows) {
+        const { call, form } = readCall(exchange, live, body)
+        sendAnswer(response, await inference.infer(caller, live, target, call), form)
+        return
+      }
+      const { id, scored } = await inference.score(caller, live, target, rows)
+      if (!scored.recorded) response.setHeader('setpoint-recorded', 'false')
+      const { threshold } = live.spec
+      sendText(response, rowsText({ model: live.name, id, fallback: scored.fallback, threshold }, scored))
+    },
+    inferStream: (exchange: Exchange) => stream(exchange, (live, body) => readCall(exchange, live, body).call, answerText),
+    async generate(exchange: Exchange): Promise<void> {
+      const target = targetOf(exchange)
+      const live = inference.live(exchange.caller, target)
+      const call = readGenerate(await readPackedBody(exchange.request, bodyLimitBytes), live)
+      const answer = await inference.infer(exchange.caller, live, target, call)
+      if (!answer.recorded) exchange.response.setHeader('setpoint-recorded', 'false')
+      sendText(exchange.response, generatedText(answer))
+    },
+    generateStream: (exchange: Exchange) => stream(exchange, (live, body) => readGenerate(body, live), generatedText),
+  }
+}
+
+/** Each row of a stream is a request of its own, and so is its key. */
+function rowTarget(target: Target, { id }: InferCall): Target {
+  return target.idempotencyKey === undefined ? target : { ...target, idempotencyKey: `${target.idempotencyKey}/${id}` }
+}
+
+function createMetadataHandles({ deployments, statistics }: Deps) {
+  const figures = ({ project, name, champion }: Live) =>
+    statistics.read(project, name, champion.version).map((one) => statisticsOf(name, one))
+  return {
+    serverReady({ response }: Exchange) {
+      const ready = deployments.hasStarted()
+      sendJson(response, ready ? 200 : 503, { live: true, ready })
+    },
+    async list({ caller, response }: Exchange) {
+      sendJson(response, 200, { models: (await deployments.readiness(caller.project)).map(({ name }) => name) })
+    },
+    metadata: (exchange: Exchange) => sendJson(exchange.response, 200, metadataOf(liveOf(deployments, exchange))),
+    ready(exchange: Exchange) {
+      liveOf(deployments, exchange)
+      sendJson(exchange.response, 200, { name: exchange.params.model, ready: true })
+    },
+    config: (exchange: Exchange) => sendJson(exchange.response, 200, configOf(liveOf(deployments, exchange))),
+    statistics: (exchange: Exchange) =>
+      sendJson(exchange.response, 200, { model_stats: versionOnly(exchange, figures(liveOf(deployments, exchange))) }),
+    async allStatistics({ caller, response }: Exchange) {
+      const ready = (await deployments.readiness(caller.project)).filter(({ ready }) => ready)
+      sendJson(response, 200, { model_stats: ready.flatMap(({ name }) => figures(deployments.serving(caller.project, name))) })
+    },
+  }
+}
+
+function versionOnly<T extends { readonly version: string }>({ params }: Exchange, all: readonly T[]): readonly T[] {
+  return params.version === undefined ? all : all.filter(({ version }) => version === params.version)
+}
+
+function createRepositoryHandles({ deployments, bodyLimitBytes }: Deps) {
+  const repository = createRepository(deployments)
+  const fieldsOf = async ({ request }: Exchange): Promise<Record<string, unknown>> => {
+    const given = parseJson(await readPackedBody(request, bodyLimitBytes))
+    if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given as Record<string, unknown>
+    throw new AppError('invalid', 'the body must be a JSON object')
+  }
+  return {
+    async index(exchange: Exchange) {
+      const { ready } = await fieldsOf(exchange)
+      sendJson(exchange.response, 200, await repository.index(exchange.caller, ready === true))
+    },
+    async load(exchange: Exchange) {
+      const { parameters } = await fieldsOf(exchange)
+      await repository.load(exchange.caller, exchange.params.model!, Object.keys(parameters ?? {}))
+      sendJson(exchange.response, 200, { name: exchange.params.model, load: true })
+    },
+    async unload(exchange: Exchange) {
+      await repository.unload(exchange.caller, exchange.params.model!)
+      sendJson(exchange.response, 200, { name: exchange.params.model, unload: true })
+    },
   }
 }

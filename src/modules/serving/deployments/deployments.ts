@@ -15,18 +15,22 @@ import type { Runtimes } from '../runtimes/index.ts'
 import { createAdmission } from './admission.ts'
 import type { ChallengerHealth } from './challengers.ts'
 import { within } from './deadline.ts'
+import { type Contribution, type ExplainInput, explain } from './explain.ts'
 import { createInference, type Inferred, type TensorsInput } from './inference.ts'
 import type { Live, Scored } from './live.ts'
+import { createPins } from './pinned.ts'
 import { createRanges } from './ranges.ts'
 import { createRepeats } from './repeats.ts'
 import { createRouting } from './routing.ts'
-import { rowFromNames, rowsFromTensors, tabularOutputs } from './rows.ts'
+import { type Problem, refuseProblems, rowsFromNames, rowsFromTensors, tabularOutputs } from './rows.ts'
 import { createScoring } from './scoring.ts'
 import { percentOf } from './split.ts'
 import { findRoute, routesTable, type StoredRoute, saveRoute } from './store.ts'
 
 type ScoreInput = {
   readonly deployment: string
+  /** The version that must answer; the deployment chooses when absent. */
+  readonly version?: number
   /** One id a row; a label names it later. */
   readonly ids: readonly string[]
   /** rows × features, row by row; NaN = missing. */
@@ -40,6 +44,7 @@ type ScoreInput = {
 }
 type InferInput = Omit<TensorsInput, 'signal'> & {
   readonly deployment: string
+  readonly version?: number
   readonly deadlineMs?: number
   readonly idempotencyKey?: string
 }
@@ -56,8 +61,14 @@ export type Deployments = Verbs<typeof deployments> & {
    * the hot path, and its own outputs when they are asked for by name. Throws as `score` does.
    */
   infer(input: InferInput, caller: By): Promise<Inferred>
-  /** The deployment as it serves now. Throws `not_found`, or `unavailable` with the reason it cannot serve. */
-  serving(project: string, name: string): Live
+  /** The deployment as it serves now, narrowed to `version` where one is named. Throws `not_found`, or `unavailable` with the reason it cannot serve. */
+  serving(project: string, name: string, version?: number): Live
+  /** Rows of a tabular model from values by feature name, and all that is wrong with them. */
+  rowsFromNames(
+    live: Live,
+    rows: readonly unknown[],
+    fieldOf: (row: number) => string,
+  ): { readonly values: Float32Array; readonly problems: readonly Problem[] }
   /** Waits for a deployment that was declared a moment ago and is not in memory yet; nothing to wait for otherwise. */
   lookUp(project: string, name: string): Promise<void> | undefined
   /** The names of what serves in a project and whether each is ready. */
@@ -70,8 +81,16 @@ export type Deployments = Verbs<typeof deployments> & {
     change: { caller: Pick<Caller, 'id' | 'project'>; reason: string; operation: string },
   ): Promise<void>
   challengerHealth(project: string, name: string, rollout: string): ChallengerHealth
+  /** Loads a declared deployment afresh. Throws `not_found`, or `unavailable` with the reason it cannot be loaded. */
+  load(project: string, name: string): Promise<void>
+  /** Takes a deployment out of memory until it is loaded or changes. Throws `not_found`. */
+  unload(project: string, name: string, by: string): Promise<void>
+  /** How much each feature of one row moved its score; see `explain.ts`. Each score that it takes counts as a row of the caller’s. */
+  explain(input: ExplainInput, caller: By): Promise<readonly Contribution[]>
   /** Loads every deployment, and follows changes from then on. */
   start(): Promise<void>
+  /** Whether the deployments that were declared before the start have been loaded. */
+  hasStarted(): boolean
 }
 
 type Deps = {
@@ -96,6 +115,8 @@ export function createDeployments(deps: Deps): Deployments {
   const admit = createAdmission(clock)
   const ranges = createRanges()
   const repeats = createRepeats(clock)
+  const pinned = createPins()
+  let started = false
 
   bus.watch((event) => {
     const { kind, name, model } = event.data as { kind?: string; name?: string; model?: string }
@@ -105,14 +126,14 @@ export function createDeployments(deps: Deps): Deployments {
     else if (event.name === 'deployments.route_changed') void routing.refresh(event.project, event.subject)
   })
 
-  function serving(project: string, name: string): Live {
+  function serving(project: string, name: string, version?: number): Live {
     const entry = routing.get(project, name)
     if (!entry)
       throw new AppError('not_found', `project ${project} has no deployment ${name}; see "setpoint deployments list-deployments"`, {
         deployment: name,
       })
     if (!entry.live) throw new AppError('unavailable', `deployment ${name} cannot serve: ${entry.problem}`, { deployment: name })
-    return entry.live
+    return pinned(entry.live, version)
   }
 
   async function describe(document: Declared<'Deployment'>): Promise<Deployment> {
@@ -131,7 +152,7 @@ export function createDeployments(deps: Deps): Deployments {
   }
 
   async function score(input: ScoreInput, caller: By): Promise<Scored> {
-    const live = serving(caller.project, input.deployment)
+    const live = serving(caller.project, input.deployment, input.version)
     admit(live, input.ids.length, caller, scoring.pace(live))
     ranges.check(live, input.values)
     const run = () => add(live, input)
@@ -146,13 +167,14 @@ export function createDeployments(deps: Deps): Deployments {
     return within(clock, limitMs(live, deadlineMs), scored, `deployment ${live.name}`)
   }
 
-  async function infer({ deployment, deadlineMs, idempotencyKey, ...input }: InferInput, caller: By): Promise<Inferred> {
-    const live = serving(caller.project, deployment)
-    const own = (tabularOutputs as readonly string[]).includes.bind(tabularOutputs)
-    if (live.champion.model.tabular && input.outputs.every(own)) {
+  async function infer({ deployment, version, deadlineMs, idempotencyKey, ...input }: InferInput, caller: By): Promise<Inferred> {
+    const live = serving(caller.project, deployment, version)
+    const isDerived = (name: string) => (tabularOutputs as readonly string[]).includes(name)
+    if (live.champion.model.tabular && input.outputs.every(isDerived)) {
       const { count, values } = rowsFromTensors(live, input.inputs)
       const rowIds = input.ids ?? idsOfRows(input.id, count)
-      const scored = await score({ ...input, deployment, ids: rowIds, values, deadlineMs, idempotencyKey }, caller)
+      if (rowIds.length !== count) throw new AppError('invalid', `ids: ${rowIds.length} were sent for ${count} rows; one a row is needed`)
+      const scored = await score({ ...input, deployment, version, ids: rowIds, values, deadlineMs, idempotencyKey }, caller)
       return inferredFrom(live, scored, input.outputs)
     }
     admit(live, 1, caller, scoring.pace(live))
@@ -165,11 +187,30 @@ export function createDeployments(deps: Deps): Deployments {
     score,
     infer,
     serving,
+    rowsFromNames,
     lookUp: routing.lookUp,
     challengerHealth: (project, name, rollout) => scoring.health({ project, name, salt: rollout }),
+    async load(project, name) {
+      await routing.refresh(project, name)
+      const entry = routing.get(project, name)
+      if (entry?.problem) throw new AppError('unavailable', `deployment ${name} cannot be loaded: ${entry.problem}`, { deployment: name })
+      serving(project, name)
+    },
+    async unload(project, name, by) {
+      await documents.need('Deployment', project, name)
+      await routing.unload(project, name, `${by} has unloaded it; load it, or apply it again`)
+      log.info('serving.unloaded', { project, deployment: name, by })
+    },
+    async explain(input, caller) {
+      const live = serving(caller.project, input.deployment)
+      admit(live, live.champion.features.length, caller, scoring.pace(live))
+      return await explain(live, input)
+    },
     async start() {
       await routing.refreshAll()
+      started = true
     },
+    hasStarted: () => started,
     async readiness(project) {
       return (await documents.all('Deployment', project)).map(({ metadata: { name } }) => ({
         name,
@@ -196,7 +237,8 @@ export function createDeployments(deps: Deps): Deployments {
       await routing.lookUp(caller.project, deployment)
       const live = serving(caller.project, deployment)
       const requestId = id ?? ids('pred')
-      const values = rowFromNames(live, features)
+      const { values, problems } = rowsFromNames(live, [features], () => 'features')
+      refuseProblems(deployment, problems)
       const scored = await score({ deployment, ids: [requestId], values, actor, source }, caller)
       const value = scored.scores[0]!
       return { id: requestId, modelVersion: scored.versions[0]!, score: value, prediction: value >= live.spec.threshold ? 1 : 0 }

@@ -1,4 +1,6 @@
 export type { ChallengerHealth } from './challengers.ts'
 export { createDeployments, type Deployments } from './deployments.ts'
+export type { Contribution } from './explain.ts'
 export type { Live } from './live.ts'
+export type { Problem } from './rows.ts'
 export { routesTable } from './store.ts'

@@ -17,6 +17,8 @@ export type Routing = {
   refresh(project: string, name: string): Promise<void>
   /** Looks once for a deployment that is not in memory yet, so that whoever declared it may use it at once. Nothing to wait for when it is, or was looked for within a second. */
   lookUp(project: string, name: string): Promise<void> | undefined
+  /** Takes a deployment out of memory until it is refreshed. */
+  unload(project: string, name: string, problem: string): Promise<void>
   refreshAll(): Promise<void>
   /** Refreshes every deployment of a model. */
   refreshModel(project: string, model: string): Promise<void>
@@ -39,8 +41,11 @@ export function createRouting(deps: Deps): Routing {
 
   /** One refresh of a deployment at a time, so that the newest state is the last to be swapped in. */
   function refresh(project: string, name: string): Promise<void> {
-    const key = keyOf(project, name)
-    const turn = (turns.get(key) ?? Promise.resolve()).then(() => swap(project, name))
+    return inTurn(keyOf(project, name), () => swap(project, name))
+  }
+
+  function inTurn(key: string, run: () => Promise<void> | void): Promise<void> {
+    const turn = (turns.get(key) ?? Promise.resolve()).then(run)
     turns.set(key, turn)
     return turn
   }
@@ -78,6 +83,14 @@ export function createRouting(deps: Deps): Routing {
       if (missed.size >= MOST_MISSED) missed.delete(missed.keys().next().value!)
       missed.set(key, clock.now())
       return refresh(project, name)
+    },
+    unload(project, name, problem) {
+      const key = keyOf(project, name)
+      return inTurn(key, () => {
+        const before = table.get(key)
+        table.set(key, { live: null, problem })
+        if (before?.live) release(before.live)
+      })
     },
     async refreshAll() {
       await Promise.all((await documents.all('Deployment')).map((document) => refresh(document.project, document.metadata.name)))

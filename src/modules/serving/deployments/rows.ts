@@ -1,3 +1,4 @@
+import type { FeatureRule } from '../../../contract/deployments.ts'
 import { AppError } from '../../../contract/errors.ts'
 import { floatsFromTensor } from '../../../lib/tensors/rows.ts'
 import { elementsIn, type Tensor } from '../../../lib/tensors/tensor.ts'
@@ -61,23 +62,77 @@ function numbersOf(input: Tensor): Float32Array {
   return values
 }
 
-/** One row from values by feature name. Throws `invalid` naming every feature that is wrong, the rule and what was sent. */
-export function rowFromNames(live: Live, given: Readonly<Record<string, unknown>>): Float32Array {
-  const { features: names } = live.champion
-  const { features: rules } = live.spec
-  const problems = Object.keys(given)
-    .filter((name) => !names.includes(name))
-    .map((name) => `unknown ${name}`)
-  const row = new Float32Array(names.length)
-  names.forEach((name, column) => {
-    const value = given[name]
-    const rule = rules[name]
-    if (value === undefined && rule?.required !== false) problems.push(`missing ${name}`)
-    else if (value !== undefined && value !== null && typeof value !== 'number')
-      problems.push(`${name} must be a number or null, not ${JSON.stringify(value)?.slice(0, 60)}`)
-    row[column] = (value as number | null | undefined) ?? (value === undefined ? rule?.default : undefined) ?? Number.NaN
+/** One thing that is wrong with a request: where, what is asked for there, and what was sent. */
+export type Problem = { readonly field: string; readonly rule: string; readonly received: unknown }
+
+/** Problems of one request that are listed; the rest are not looked for. */
+const MOST_PROBLEMS = 100
+const MOST_SHOWN = 60
+
+/**
+ * Rows from values by feature name, each object under the field that `fieldOf` names. Reads on after a problem, so that all are
+ * known at once; the values are good only where there is none.
+ */
+export function rowsFromNames(
+  { champion: { features: names }, spec: { features: rules } }: Live,
+  given: readonly unknown[],
+  fieldOf: (row: number) => string,
+): { readonly values: Float32Array; readonly problems: readonly Problem[] } {
+  const values = new Float32Array(given.length * names.length)
+  const problems: Problem[] = []
+  for (let row = 0; row < given.length && problems.length < MOST_PROBLEMS; row++) {
+    const field = fieldOf(row)
+    const one = given[row]
+    if (typeof one !== 'object' || one === null || Array.isArray(one)) {
+      problems.push({ field, rule: 'an object of values by feature name', received: shown(one) })
+      continue
+    }
+    const features = one as Readonly<Record<string, unknown>>
+    names.forEach((name, column) => {
+      const value = Object.hasOwn(features, name) ? features[name] : undefined
+      const rule = ruleBroken(value, rules[name])
+      if (rule) problems.push({ field: `${field}.${name}`, rule, received: shown(value) })
+      values[row * names.length + column] = floatFrom(value, rules[name])
+    })
+    for (const name of Object.keys(features))
+      if (!names.includes(name))
+        problems.push({ field: `${field}.${name}`, rule: 'no feature of the model', received: shown(features[name]) })
+  }
+  return { values, problems: problems.slice(0, MOST_PROBLEMS) }
+}
+
+function ruleBroken(value: unknown, rule: FeatureRule | undefined): string | undefined {
+  if (value === undefined) return rule?.required === false ? undefined : 'required; null where it is not known'
+  if (value === null) return rule?.missing === false ? 'a number; null is not taken' : undefined
+  if (typeof value !== 'number') return 'a number or null'
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = rule ?? {}
+  if (value >= min && value <= max) return undefined
+  return max === Number.POSITIVE_INFINITY
+    ? `at least ${min}`
+    : min === Number.NEGATIVE_INFINITY
+      ? `at most ${max}`
+      : `from ${min} to ${max}`
+}
+
+function floatFrom(value: unknown, rule: FeatureRule | undefined): number {
+  if (value === undefined) return rule?.default ?? Number.NaN
+  return typeof value === 'number' ? value : Number.NaN
+}
+
+/** What was sent, short enough for a reply; absent for what was not sent. */
+function shown(value: unknown): unknown {
+  if (typeof value === 'string') return value.slice(0, MOST_SHOWN)
+  if (typeof value !== 'object' || value === null) return value
+  return Array.isArray(value) ? 'a list' : 'an object'
+}
+
+/** Throws `invalid` with every problem, in words and as details. */
+export function refuseProblems(deployment: string, problems: readonly Problem[]): void {
+  if (problems.length === 0) return
+  const told = problems.slice(0, 10).map(({ field, rule, received }) => {
+    const sent = received === undefined ? '' : `, not ${JSON.stringify(received)}`
+    return `${field}: ${rule}${sent}`
   })
-  if (problems.length > 0)
-    throw new AppError('invalid', `features of ${live.name}: ${problems.join('; ')}; send null for a value that is not known`, { problems })
-  return row
+  const more = problems.length > told.length ? `; and ${problems.length - told.length} more` : ''
+  throw new AppError('invalid', `the request to ${deployment} is wrong: ${told.join('; ')}${more}`, { problems })
 }

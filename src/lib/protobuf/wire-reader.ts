@@ -72,22 +72,47 @@ function readVarint(wire: Wire, at: number, end: number, field: Field): number {
   throw new RangeError(`a number of more than 10 bytes at byte ${at}`)
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /** The text of a `bytes` field. Throws RangeError when it is not UTF-8 or longer than `maxBytes`. */
 export function textOf(wire: Wire, field: Readonly<Field>, maxBytes = 4_096): string {
   if (field.kind !== 'bytes') throw new RangeError(`field ${field.number} at byte ${field.start} should be text`)
   if (field.end - field.start > maxBytes)
     throw new RangeError(`a text of ${field.end - field.start} bytes at byte ${field.start} is longer than ${maxBytes}`)
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(wire.bytes.subarray(field.start, field.end))
+    return utf8.decode(wire.bytes.subarray(field.start, field.end))
   } catch (cause) {
     throw new RangeError(`the text at byte ${field.start} is not UTF-8`, { cause })
   }
+}
+
+/** A varint with all of its 64 bits, read once more where a number cannot hold them. */
+export function int64Of(wire: Wire, field: Readonly<Field>): bigint | number {
+  if (field.kind !== 'varint') throw new RangeError(`field ${field.number} at byte ${field.start} should be a number`)
+  if (Number.isSafeInteger(field.value)) return field.value
+  let value = 0n
+  for (let at = field.end - 1; at >= field.start; at--) value = (value << 7n) | BigInt(wire.bytes[at]! & 0x7f)
+  return BigInt.asIntN(64, value)
 }
 
 export function integerOf(field: Readonly<Field>): number {
   if (field.kind !== 'varint') throw new RangeError(`field ${field.number} at byte ${field.start} should be a number`)
   if (!Number.isSafeInteger(field.value)) throw new RangeError(`the number at byte ${field.start} is too large`)
   return field.value
+}
+
+/** Calls `visit` for each varint of a packed field, or for the one of a field that is not packed. */
+export function readVarints(wire: Wire, field: Readonly<Field>, visit: (field: Readonly<Field>) => void): void {
+  if (field.kind === 'varint') {
+    visit(field)
+    return
+  }
+  if (field.kind !== 'bytes') throw new RangeError(`field ${field.number} at byte ${field.start} should be packed numbers`)
+  const one: Field = { number: field.number, kind: 'varint', value: 0, start: field.start, end: field.start }
+  while (one.end < field.end) {
+    one.value = readVarint(wire, one.end, field.end, one)
+    visit(one)
+  }
 }
 
 /** Walks the message in a `bytes` field. */

@@ -2,7 +2,7 @@
 export type Message = readonly Uint8Array[]
 
 export function varintField(number: number, value: number): Message {
-  return [Uint8Array.from([...varint(number * 8), ...varint(value)])]
+  return [pairOf(number * 8, value)]
 }
 
 export function floatField(number: number, value: number): Message {
@@ -12,7 +12,7 @@ export function floatField(number: number, value: number): Message {
 }
 
 export function bytesField(number: number, content: Uint8Array): Message {
-  return [Uint8Array.from([...varint(number * 8 + 2), ...varint(content.length)]), content]
+  return [pairOf(number * 8 + 2, content.length), content]
 }
 
 export function textField(number: number, text: string): Message {
@@ -24,15 +24,22 @@ export function messageField(number: number, parts: readonly Message[]): Message
 }
 
 /** Repeated integers in one packed field. */
-export function packedIntegers(number: number, values: Iterable<number>): Message {
+export function packedIntegers(number: number, values: Iterable<number | bigint>): Message {
   const bytes: number[] = []
-  for (const value of values) bytes.push(...varint(value))
+  for (const value of values) bytes.push(...(typeof value === 'bigint' ? bigVarint(value) : varint(value)))
   return bytesField(number, Uint8Array.from(bytes))
 }
 
 /** Repeated 32-bit floats in one packed field. */
 export function packedFloats(number: number, values: ArrayLike<number>): Message {
   return bytesField(number, littleEndian(values))
+}
+
+/** Repeated doubles in one packed field. */
+export function packedDoubles(number: number, values: ArrayLike<number>): Message {
+  const view = new DataView(new ArrayBuffer(values.length * 8))
+  for (let i = 0; i < values.length; i++) view.setFloat64(8 * i, values[i]!, true)
+  return bytesField(number, new Uint8Array(view.buffer))
 }
 
 /** 32-bit floats as they lie in a tensor's raw data: little-endian on every machine. */
@@ -53,11 +60,35 @@ export function joined(parts: readonly Message[]): Uint8Array {
   return bytes
 }
 
+/** A tag and the number after it. */
+function pairOf(tag: number, value: number): Uint8Array {
+  if (tag >= 128 || value < 0 || value >= 128) return Uint8Array.from([...varint(tag), ...varint(value)])
+  const bytes = new Uint8Array(2)
+  bytes[0] = tag
+  bytes[1] = value
+  return bytes
+}
+
 /** An integer as int64: negative numbers take ten bytes, in two's complement. Throws RangeError beyond ±2⁵³. */
 function varint(value: number): number[] {
   if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an integer that protobuf can hold exactly`)
+  return value >= 0 ? smallVarint(value) : bigVarint(BigInt(value))
+}
+
+function smallVarint(value: number): number[] {
   const bytes: number[] = []
-  let rest = BigInt.asUintN(64, BigInt(value))
+  let rest = value
+  while (rest >= 128) {
+    bytes.push((rest % 128) | 128)
+    rest = Math.floor(rest / 128)
+  }
+  bytes.push(rest)
+  return bytes
+}
+
+function bigVarint(value: bigint): number[] {
+  const bytes: number[] = []
+  let rest = BigInt.asUintN(64, value)
   while (rest >= 128n) {
     bytes.push(Number(rest & 127n) | 128)
     rest >>= 7n
