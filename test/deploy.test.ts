@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { readConfig } from '../src/infra/config.ts'
 import { kserveManifests } from '../src/lib/kserve/manifests.ts'
+import { serverFlags } from '../src/lib/node-flags.ts'
 import { openWorld, type World } from './world.ts'
 
 // What deploy/ says of the product is true of the product. That it is valid to Kubernetes is shown by the clients' suite.
@@ -132,4 +133,10 @@ test('the image holds what the server and the command line import, and nothing t
   expect(seen.size).toBeGreaterThan(200)
   expect([...seen].filter((file) => !copied.some((part) => file.startsWith(`${part}/`)))).toEqual([])
   expect(copied).toEqual(expect.arrayContaining(['package.json', 'node_modules', 'migrations', 'src', 'dist']))
+})
+
+test('the server is started with the same flags everywhere', () => {
+  const { scripts } = JSON.parse(textOf('package.json')) as { scripts: { start: string } }
+  expect(scripts.start).toBe(`node ${serverFlags.join(' ')} src/serve.ts`)
+  expect(dockerfile).toContain(serverFlags.map((flag) => `"${flag}"`).join(', '))
 })

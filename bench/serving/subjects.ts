@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createClient } from '../../src/contract/client.ts'
 import { documents } from '../../src/contract/documents.ts'
 import { registry } from '../../src/contract/registry.ts'
+import { serverFlags } from '../../src/lib/node-flags.ts'
 import { benchRows, FEATURES } from './model.ts'
 
 export type SubjectName = 'bare node:http' | 'Setpoint' | 'FastAPI' | 'MLServer' | 'BentoML'
@@ -64,7 +65,7 @@ function launch(name: SubjectName, { folder, port, modelFile, workers }: Place) 
     case 'Setpoint':
       return {
         command: process.execPath,
-        flags: [path.join(root, 'src/serve.ts')],
+        flags: [...serverFlags, path.join(root, 'src/serve.ts')],
         env: { SETPOINT_DATA: folder, SETPOINT_PORT: String(port), SETPOINT_LOG_LEVEL: 'warn' },
         ready: '/v2/health/ready',
         infer,

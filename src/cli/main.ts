@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { readClientSettings } from '../infra/config.ts'
+import { serverFlags } from '../lib/node-flags.ts'
 import { runCommand } from './run.ts'
 import type { Shell, Terminal } from './shell.ts'
 
@@ -69,7 +70,7 @@ function onceOnly<T>(make: () => T): () => T {
  * whole group has had it already, and a second one would mean “at once”.
  */
 function startProgram(file: string, args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [path.join(root, file), ...args], { stdio: 'inherit' })
+  const child = spawn(process.execPath, [...serverFlags, path.join(root, file), ...args], { stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)

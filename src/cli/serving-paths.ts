@@ -1,7 +1,7 @@
 /** Where applications ask for one prediction by feature name, and what a good reply holds. */
 export const friendly = {
-  path: (deployment: string) => `/api/v1/deployments/${encodeURIComponent(deployment)}/predictions`,
-  replyFields: ['id', 'modelVersion', 'score', 'prediction'],
+  path: (deployment: string) => `/v1/predict/${encodeURIComponent(deployment)}`,
+  replyFields: ['id', 'model_version', 'score', 'prediction', 'timestamp'],
 } as const
 
 /** The Open Inference Protocol’s addresses of a deployment. */

@@ -93,7 +93,7 @@ test('a server that takes everything, says nothing or is not there fails', async
     'deployment is ready': 'passed',
     latency: 'passed',
   })
-  expect(run.out).toContain('the reply lacks id, modelVersion, prediction')
+  expect(run.out).toContain('the reply lacks id, model_version, prediction, timestamp')
   await new Promise((resolve) => server.close(resolve))
   server.closeAllConnections()
   const gone = await person.run('smoke', 'churn', '--url', url, '--json')

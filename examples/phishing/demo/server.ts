@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import { serverFlags } from '../../../src/lib/node-flags.ts'
 
 const root = path.resolve(import.meta.dirname, '../../..')
 const READY_WITHIN_MS = 60_000
@@ -20,7 +21,7 @@ export async function startServer(
 ): Promise<Server> {
   fs.mkdirSync(data, { recursive: true })
   const log = fs.openSync(options.logFile ?? path.join(data, 'server.log'), 'a')
-  const child = spawn(process.execPath, [path.join(root, 'src/serve.ts')], {
+  const child = spawn(process.execPath, [...serverFlags, path.join(root, 'src/serve.ts')], {
     cwd: root,
     env: {
       ...process.env,
