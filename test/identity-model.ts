@@ -22,7 +22,7 @@ export const modelDatatypes = [
 ] as const satisfies readonly Datatype[]
 
 /** A model that answers `y`, which is its input `x` unchanged: a matrix of any number of rows and columns. */
-export function identityModel(datatype: (typeof modelDatatypes)[number]): Uint8Array {
+function identityModel(datatype: (typeof modelDatatypes)[number]): Uint8Array {
   const port = (name: string) => ({ name, datatype, shape: ['rows', 'columns'] })
   return encodeModel({
     producer: { name: 'test', version: '1' },

@@ -108,3 +108,10 @@ test('a child process gets what programs need and none of the server’s setting
   expect(childEnvironment({ PATH: '/bin', TZ: 'UTC', SETPOINT_SQL_URL: 'x', AWS_SECRET: 'y' })).toEqual({ PATH: '/bin', TZ: 'UTC' })
   expect([readSecret('HOOK', { HOOK: 's' }), readSecret('HOOK', {})]).toEqual(['s', undefined])
 })
+
+test('the port of gRPC is a number, off, or left to the server', () => {
+  const portOf = (text?: string) =>
+    readConfig({ environment: text === undefined ? {} : { SETPOINT_GRPC_PORT: text }, file: '/nowhere/setpoint.yaml' }).grpcPort
+  expect([portOf(), portOf('off'), portOf('0'), portOf('7400')]).toEqual([undefined, 'off', 0, 7_400])
+  expect(() => portOf('on')).toThrow('grpcPort')
+})

@@ -5,33 +5,54 @@ import os from 'node:os'
 import path from 'node:path'
 
 const INSTALL_LIMIT_MS = 900_000
-const requirements = path.join(import.meta.dirname, 'requirements.txt')
 
 export type Python = { readonly python: string } | { readonly skipped: string }
 
+/** What a suite needs of Python: pinned packages, some of them without what they ask for, and the imports that prove it. */
+export type Suite = { readonly requirements: string; readonly withoutDependencies?: string; readonly imports: string }
+
+const mlflowSuite: Suite = {
+  requirements: path.join(import.meta.dirname, 'requirements.txt'),
+  imports: 'mlflow, onnxruntime, skl2onnx, pytest',
+}
+
 /**
- * A Python with the pinned clients: the one that `CLIENTS_PYTHON` names, or a virtual environment in the temporary
+ * A Python with the pinned clients of a suite: the one that `CLIENTS_PYTHON` names, or a virtual environment in the temporary
  * folder, made once for these requirements. Says why there is none.
  */
-export function clientPython(): Python {
+export function clientPython(suite: Suite = mlflowSuite): Python {
+  const { requirements, withoutDependencies, imports } = suite
   const given = process.env.CLIENTS_PYTHON
-  if (given) return works(given) ? { python: given } : { skipped: `${given} cannot import mlflow` }
-  const digest = createHash('sha256').update(fs.readFileSync(requirements)).digest('hex').slice(0, 12)
+  if (given) return works(given, imports) ? { python: given } : { skipped: `${given} cannot import ${imports}` }
+  const files = withoutDependencies === undefined ? [requirements] : [requirements, withoutDependencies]
+  const digest = createHash('sha256')
+    .update(files.map((file) => fs.readFileSync(file, 'utf8')).join())
+    .digest('hex')
+    .slice(0, 12)
   const environment = path.join(os.tmpdir(), `setpoint-clients-${digest}`)
   const python = path.join(environment, 'bin', 'python')
-  if (works(python)) return { python }
+  if (works(python, imports)) return { python }
   fs.rmSync(environment, { recursive: true, force: true })
   const made = spawnSync('python3', ['-m', 'venv', environment], { encoding: 'utf8' })
   if (made.status !== 0) return { skipped: `python3 -m venv failed: ${made.error?.message ?? made.stderr}` }
   process.stderr.write('Installing the Python clients (once, some minutes) …\n')
-  const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]
-  const installed = spawnSync(python, install, { encoding: 'utf8', timeout: INSTALL_LIMIT_MS })
-  if (installed.status === 0) return { python }
-  return { skipped: `pip could not install ${path.basename(requirements)}: ${installed.stderr.slice(-300)}` }
+  for (const file of files) {
+    const install = [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      ...(file === withoutDependencies ? ['--no-deps'] : []),
+    ]
+    const installed = spawnSync(python, [...install, '-r', file], { encoding: 'utf8', timeout: INSTALL_LIMIT_MS })
+    if (installed.status !== 0) return { skipped: `pip could not install ${path.basename(file)}: ${installed.stderr.slice(-300)}` }
+  }
+  return { python }
 }
 
-function works(python: string): boolean {
-  return spawnSync(python, ['-c', 'import mlflow, onnxruntime, skl2onnx, pytest']).status === 0
+function works(python: string, imports: string): boolean {
+  return spawnSync(python, ['-c', `import ${imports}`]).status === 0
 }
 
 /** What one test of pytest came to. */

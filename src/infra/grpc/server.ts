@@ -132,11 +132,21 @@ function isGrpc(headers: IncomingHttpHeaders): boolean {
 /** Ends a call by its status. What the client still sends is not waited for. */
 function endWith(stream: ServerHttp2Stream, trailers: Record<string, string>): void {
   if (stream.destroyed || stream.closed) return
-  if (stream.headersSent) {
-    stream.once('wantTrailers', () => stream.sendTrailers(trailers))
-    stream.end()
-  } else stream.respond({ ...replyHeaders, ...trailers }, { endStream: true })
-  if (!stream.readableEnded) stream.close(http2.constants.NGHTTP2_NO_ERROR)
+  // At once the end of the reading would overtake the status.
+  const stopReading = () =>
+    setImmediate(() => {
+      if (!stream.readableEnded) stream.close(http2.constants.NGHTTP2_NO_ERROR)
+    })
+  if (!stream.headersSent) {
+    stream.respond({ ...replyHeaders, ...trailers }, { endStream: true })
+    stopReading()
+    return
+  }
+  stream.once('wantTrailers', () => {
+    stream.sendTrailers(trailers)
+    stopReading()
+  })
+  stream.end()
 }
 
 /** Malformed messages are the client’s own. */

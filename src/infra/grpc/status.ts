@@ -1,7 +1,7 @@
 import type { AppError, ErrorCode } from '../../contract/errors.ts'
 
 /** The status codes of gRPC that this server answers with; their numbers are those of the specification. */
-export const grpcStatus = {
+const grpcStatus = {
   ok: 0,
   cancelled: 1,
   invalidArgument: 3,

@@ -16,7 +16,7 @@ export type InferCall = {
 }
 
 /** The longest id, actor and source. */
-export const MOST_TEXT = 128
+const MOST_TEXT = 128
 const MICROSECONDS = 1_000
 
 type Parameters = Readonly<Record<string, unknown>>

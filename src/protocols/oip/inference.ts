@@ -25,7 +25,6 @@ export type Target = {
 }
 
 type Deps = { readonly deployments: Deployments; readonly ids: Ids; readonly statistics: Statistics }
-export type Inference = ReturnType<typeof createInference>
 
 /** What a deployment adds to a tabular model, and answers when no output is asked for by name. */
 const derivedOutputs: ReadonlySet<string> = new Set(['score', 'prediction', 'version'])

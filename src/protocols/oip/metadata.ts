@@ -27,7 +27,7 @@ export function portsOf({ champion: { features, model } }: Live): { inputs: read
   }
 }
 
-export function versionsOf({ champion, challenger, otherSide, route }: Live): string[] {
+function versionsOf({ champion, challenger, otherSide, route }: Live): string[] {
   const second = otherSide?.champion ?? (route.mode === 'canary' ? challenger : null)
   return [champion, second].flatMap((one) => (one ? [String(one.version)] : []))
 }
