@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { operations } from './contract/operations.ts'
@@ -12,6 +13,7 @@ import { openapiFrom } from './infra/http/openapi.ts'
 import { createHttp } from './infra/http/server.ts'
 import { createStaticFiles } from './infra/http/static-files.ts'
 import type { Infra } from './infra/open.ts'
+import { holderOf, holdPlace, spoolFolderOf, workersWithSpool } from './infra/places.ts'
 import { createGates, evidenceTable, verdictsTable } from './modules/change/gates/index.ts'
 import { createIncidents, incidentsTable } from './modules/change/incidents/index.ts'
 import { checkLoop, createLoops, loopRunsTable } from './modules/change/loops/index.ts'
@@ -120,14 +122,30 @@ export async function createApp(infra: Infra) {
     telemetry,
     /** Brings everything up to where it was; answers whether this is the very first start. */
     async start(): Promise<boolean> {
-      const first = await access.prepare()
-      await bus.start()
+      const guest = infra.place.sharing === 'guest'
+      const first = guest ? false : await access.prepare()
+      await bus.start({ guest })
       await deployments.start()
       telemetry.start([labels, { name: 'drift', consume: (segment) => drift.consumeSegment(segment) }])
+      // What runs once for the whole house runs in its first process.
+      if (guest) return first
       await jobs.start()
       await modules.batch.start()
       await loop.start()
       return first
+    },
+    /** Moves the telemetry of workers that have ended for good: of all that left a spool but those given. */
+    async adoptSpools(alive: readonly number[]): Promise<void> {
+      for (const worker of workersWithSpool(config.data)) {
+        if (alive.includes(worker) || holderOf(config.data, worker) !== undefined) continue
+        const place = holdPlace(config.data, worker)
+        const spool = infra.openSpoolOf(worker)
+        await telemetry.adopt(spool)
+        await spool.close()
+        fs.rmSync(spoolFolderOf(config.data, worker), { recursive: true })
+        await place.close()
+        log.info('serve.spool_adopted', { worker })
+      }
     },
     /** Ends in the order that loses nothing: requests, jobs, events, telemetry, models. */
     async stop(graceMs: number): Promise<void> {
@@ -147,7 +165,7 @@ const machine = () => ({ host: os.hostname(), threads: Math.min(MOST_BATCH_THREA
 /** Every module, each after those it is handed. */
 function buildModules(infra: Infra) {
   const { config, sql, blobs, columns, spool, clock, ids, log, bus, jobs, serverUrl } = infra
-  const anchor = createFileAnchor(path.join(config.data, 'ledger.head'), (error) => log.error('ledger.anchor_failed', { error }))
+  const anchor = createFileAnchor(path.join(config.data, config.worker > 0 ? `ledger-w${config.worker}.head` : 'ledger.head'), (error) => log.error('ledger.anchor_failed', { error }))
   const ledger = createLedger({ sql, store: createLedgerStore(sql), clock, anchor, audited })
   /** What a module needs that changes audited state. */
   const core = { sql, clock, ids, ledger, bus }

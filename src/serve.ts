@@ -3,16 +3,21 @@ import path from 'node:path'
 import { type App, createApp } from './app.ts'
 import type { Caller } from './contract/endpoint.ts'
 import { AppError, messageFrom } from './contract/errors.ts'
-import { type Config, printableConfig, readConfig } from './infra/config.ts'
+import { type Config, printableConfig, readConfig, workerEnvironment } from './infra/config.ts'
 import { createLog, type Log } from './infra/log.ts'
 import { type Infra, openInfra } from './infra/open.ts'
+import { startWorkers, type Workers } from './infra/workers.ts'
 
 const STOP_WITHIN_MS = 10_000
+const ADOPT_EVERY_MS = 30_000
 const USUAL_PORT = 7_300
 const USUAL_GRPC_PORT = 7_301
 const LOCAL_KEY_MS = 365 * 86_400_000
 
-/** The process: reads the configuration, opens the stores, listens, prints one link, and stops without losing anything. */
+/**
+ * The process: reads the configuration, opens the stores, listens, prints one link, and stops without losing anything. With
+ * several workers it is the first process, which keeps the stores and the jobs, and its workers listen.
+ */
 async function serve(): Promise<void> {
   const config = readConfig()
   const log = createLog(config.logLevel, (line) => process.stderr.write(line))
@@ -20,25 +25,54 @@ async function serve(): Promise<void> {
   log.info('serve.starting', { config: printableConfig(config), node: process.version })
   const infra = await openInfra(config, { log })
   const app = await createApp(infra)
-  stopOnSignals(app, infra, log)
+  const workers: Pick<Workers, 'stop'>[] = []
+  stopOnSignals(app, infra, log, workers)
   const first = await app.start()
-  const url = await app.http.listen(config.host, config.port)
+  if (config.worker > 0) return await listenAsWorker(app, infra)
+  const url = config.workers > 1 ? await listenByWorkers(app, infra, workers) : await app.http.listen(config.host, config.port)
   infra.setServerUrl(url)
-  const grpcPort = await listenForGrpc(app, config, log)
+  const grpcPort = config.workers > 1 ? undefined : await listenForGrpc(app, config, log)
   await leaveKey(app, config, url)
   const { token } = await app.access.createSignIn({ role: 'admin' }, local)
-  log.info('serve.listening', { url, grpcPort, first })
+  log.info('serve.listening', { url, grpcPort, workers: config.workers, first })
   process.stdout.write(
     `\n  Setpoint is at ${url}\n  Open the console: ${url}/sign-in#${token}\n  (the link works once, for 10 minutes; "setpoint access create-sign-in" makes another)\n\n`,
   )
 }
 
+/** Answers on the port that all workers share, and goes on when the first process is gone. */
+async function listenAsWorker(app: App, { config, log, setServerUrl }: Infra): Promise<void> {
+  const url = await app.http.listen(config.host, config.port, true)
+  setServerUrl(url)
+  await listenForGrpc(app, config, log)
+  process.on('disconnect', () => log.warn('serve.first_process_gone', { worker: config.worker }))
+  process.send?.('ready')
+  log.info('serve.listening', { url, worker: config.worker })
+}
+
+/** Starts the workers, then moves what earlier ones left. */
+async function listenByWorkers(app: App, { config, log, clock }: Infra, started: Pick<Workers, 'stop'>[]): Promise<string> {
+  if (config.port === 0)
+    throw new AppError('invalid', `with ${config.workers} workers the port must be named; set SETPOINT_PORT`, { workers: config.workers })
+  const { data, workers: count } = config
+  const workers = await startWorkers({ data, count, log, clock, program: import.meta.filename, environment: workerEnvironment })
+  started.push(workers)
+  const adopt = () => {
+    app
+      .adoptSpools(workers.numbers)
+      .catch((error: unknown) => log.warn('serve.adopting_failed', { error }))
+      .finally(() => clock.after(ADOPT_EVERY_MS, adopt))
+  }
+  adopt()
+  return `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`
+}
+
 /** The port of gRPC, null for none. A port that nobody asked for may be taken: the server then says so and goes on without. */
-async function listenForGrpc(app: App, { host, port, grpcPort }: Config, log: Log): Promise<number | null> {
+async function listenForGrpc(app: App, { host, port, grpcPort, worker }: Config, log: Log): Promise<number | null> {
   const chosen = grpcPort ?? (port === USUAL_PORT ? USUAL_GRPC_PORT : 'off')
   if (chosen === 'off') return null
   try {
-    return await app.grpc.listen(host, chosen)
+    return await app.grpc.listen(host, chosen, worker > 0)
   } catch (error) {
     if (grpcPort !== undefined || !(error instanceof AppError)) throw error
     log.warn('serve.without_grpc', { problem: error.message })
@@ -47,15 +81,15 @@ async function listenForGrpc(app: App, { host, port, grpcPort }: Config, log: Lo
 }
 
 /** Stops in the order that loses nothing; a second signal ends at once. */
-function stopOnSignals(app: App, infra: Infra, log: Log): void {
+function stopOnSignals(app: App, infra: Infra, log: Log, workers: readonly Pick<Workers, 'stop'>[]): void {
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (stopping) process.exit(130)
       stopping = true
       log.info('serve.stopping', { signal })
-      app
-        .stop(STOP_WITHIN_MS)
+      Promise.all(workers.map((one) => one.stop(STOP_WITHIN_MS)))
+        .then(() => app.stop(STOP_WITHIN_MS))
         .then(() => infra.close())
         .then(() => process.exit(0))
         .catch((error: unknown) => {

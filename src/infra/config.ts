@@ -34,6 +34,20 @@ export const Settings = z.strictObject({
     .regex(/^[a-z0-9-]{1,40}$/)
     .default('main')
     .describe('name of this process among those that share a store'),
+  workers: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('processes that answer requests on the port; above 1 the first process only keeps the house'),
+  worker: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(0)
+    .describe('number of a worker; given by the first process to those it starts'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least severe line that is printed'),
   sqlUrl: z
     .string()
@@ -145,6 +159,11 @@ export function printableConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).map(([name, value]) => [name, value !== undefined && secrets.includes(name as never) ? '[secret]' : value]),
   )
+}
+
+/** The environment of a worker: the server’s own, and the number that makes it one. */
+export function workerEnvironment(worker: number, environment: Source['environment'] = process.env): Record<string, string | undefined> {
+  return { ...environment, SETPOINT_WORKER: String(worker) }
 }
 
 export type ClientSettings = {

@@ -9,6 +9,7 @@ import { publicFetch } from './http/public-fetch.ts'
 import { createIds } from './ids.ts'
 import { createJobs } from './jobs/index.ts'
 import type { Log } from './log.ts'
+import { holdPlace, nodeOf, placeOf, spoolFolderOf } from './places.ts'
 import { createSpool } from './spool.ts'
 import { createSql } from './sql/index.ts'
 
@@ -42,6 +43,7 @@ export type Infra = Awaited<ReturnType<typeof openInfra>>
 export async function openInfra(config: Config, outside: Outside) {
   const { log, clock = systemClock, random = Math.random } = outside
   const ids = createIds(clock)
+  const place = placeOf(config)
   const opened: { close(): Promise<void> }[] = []
   const keep = <T extends { close(): Promise<void> }>(part: T): T => {
     opened.push(part)
@@ -55,6 +57,7 @@ export async function openInfra(config: Config, outside: Outside) {
       await createSql({
         url: config.sqlUrl,
         file: outside.inMemory ? undefined : path.join(config.data, 'setpoint.db'),
+        sharing: place.sharing,
         migrations: path.join(root, 'migrations/sql'),
         log,
         clock,
@@ -65,6 +68,7 @@ export async function openInfra(config: Config, outside: Outside) {
       await createColumns({
         url: config.columnsUrl,
         folder: path.join(config.data, 'columns'),
+        guest: place.sharing === 'guest',
         migrations: path.join(root, 'migrations/columns'),
         log,
         clock,
@@ -78,17 +82,18 @@ export async function openInfra(config: Config, outside: Outside) {
       log,
       clock,
     })
-    const spool = keep(
+    const openSpool = (folder: string, node: string) =>
       createSpool({
-        folder: path.join(config.data, 'spool'),
-        node: config.node,
+        folder,
+        node,
         log,
         clock,
         maxSegmentBytes: SEGMENT_BYTES,
         maxTotalBytes: config.spoolLimitBytes,
         fsyncEveryMs: FSYNC_EVERY_MS,
-      }),
-    )
+      })
+    if (config.worker > 0) keep(holdPlace(config.data, config.worker))
+    const spool = keep(openSpool(place.spool, place.node))
     const jobs = createJobs({ sql, clock, ids, random, log, concurrency: JOBS_AT_ONCE })
     const bus: Bus = createBus({ sql, clock, ids, log, jobs, url: config.busUrl })
     let url = ''
@@ -101,7 +106,10 @@ export async function openInfra(config: Config, outside: Outside) {
       sql,
       columns,
       blobs,
+      place,
       spool,
+      /** The spool of a worker that has ended. */
+      openSpoolOf: (worker: number) => openSpool(spoolFolderOf(config.data, worker), nodeOf(config.node, worker)),
       jobs,
       bus,
       fetch: outside.fetch ?? fetch,

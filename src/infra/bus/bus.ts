@@ -37,7 +37,8 @@ export type Bus = {
   /** Events of a project, oldest first: those after the position `after`, or else the latest. Only events placed already. */
   recent(filter: { readonly project: string; readonly after?: number; readonly limit: number }): Promise<readonly BusEvent[]>
   health(): BusHealth
-  start(): Promise<void>
+  /** A guest leaves the list of subscribers to the process that started it, which has the same. */
+  start(how?: { readonly guest: boolean }): Promise<void>
   stop(): Promise<void>
   /** Resolves when every event published so far has been shown to the watchers and handled, as far as jobs are due. */
   settle(): Promise<void>
@@ -70,12 +71,9 @@ export function createBus({ sql, jobs, clock, ids, log, url, keepMs = KEEP_MS }:
   const relay = createRelay({ sql, jobs, clock, log, transport, subscriptions, keepMs, onPlaced })
   let stopListening = () => {}
 
-  async function start() {
-    const nowMs = clock.now()
+  async function start(how?: { readonly guest: boolean }) {
     const installation = await saveInstallation(sql, ids('installation'))
-    // The file belongs to one process, so a subscription it does not have is one that nobody has.
-    if (sql.dialect === 'sqlite') await deleteSubscriptions(sql, Number.MAX_SAFE_INTEGER)
-    await saveSubscriptions(sql, subscriptions, nowMs)
+    if (!how?.guest) await subscribe()
     await tail.start()
     stopListening = sql.listen(placedChannel, () => {
       if (!transport?.isConnected()) tail.loop.poke()
@@ -83,6 +81,12 @@ export function createBus({ sql, jobs, clock, ids, log, url, keepMs = KEEP_MS }:
     relay.loop.start()
     sender?.loop.start()
     transport?.start(installation, { event: tail.offer, connected: onPlaced })
+  }
+
+  async function subscribe() {
+    // The file belongs to one process, so a subscription it does not have is one that nobody has.
+    if (sql.dialect === 'sqlite') await deleteSubscriptions(sql, Number.MAX_SAFE_INTEGER)
+    await saveSubscriptions(sql, subscriptions, clock.now())
   }
 
   return {

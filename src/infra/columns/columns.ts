@@ -3,6 +3,7 @@ import { type ClickHouseClient, type ClickHouseSettings, createClient, drainStre
 import { AppError } from '../../contract/errors.ts'
 import { type Clock, sleep } from '../clock.ts'
 import type { Log } from '../log.ts'
+import { readAddress } from './address-file.ts'
 import { failureFrom, isConnectionLost } from './failure.ts'
 import { type ColumnsLimits, defaultColumnsLimits, readingSettings } from './limits.ts'
 import { applyColumnMigrations } from './migrations.ts'
@@ -43,6 +44,8 @@ export type Columns = {
 export type ColumnsOptions = {
   /** `http(s)://user:password@host:8123/database`; without it the store is embedded. */
   readonly url?: string
+  /** Of an embedded store: whether the process that holds it is another’s, which has left its address in the folder. */
+  readonly guest?: boolean
   readonly folder: string
   /** The folder of `NNNN-module-what.sql` files. */
   readonly migrations: string
@@ -59,8 +62,13 @@ const MAX_BLOCK_ROWS = 65_536
 /** Opens the store and applies the migrations. Throws as `createSupervisor` does, or `unavailable` when a server does not answer. */
 export async function createColumns(options: ColumnsOptions): Promise<Columns> {
   const limits: ColumnsLimits = { ...defaultColumnsLimits, ...options.limits }
-  const link = options.url === undefined ? await embeddedLink(options, limits) : await serverLink(options.url, limits)
+  const link = await (options.url !== undefined
+    ? serverLink(options.url, limits)
+    : options.guest
+      ? guestLink(options, limits)
+      : embeddedLink(options, limits))
   const columns = columnsOver(link, limits, options.clock)
+  if (options.guest) return columns
   try {
     await applyColumnMigrations(columns, options.migrations, options.clock, options.log)
   } catch (thrown) {
@@ -89,6 +97,25 @@ function clientOf(url: string, database: string, limits: ColumnsLimits, auth?: {
     compression: { request: false, response: false },
     log: { level: 127 },
   })
+}
+
+/** The store that another process holds: its address is read anew for each statement, for it changes with every restart. */
+function guestLink({ folder }: ColumnsOptions, limits: ColumnsLimits): Link {
+  let known: { url: string; client: ClickHouseClient } | undefined
+  return {
+    kind: 'embedded',
+    async client() {
+      const { url, secret } = readAddress(folder)
+      if (known?.url !== url) {
+        void known?.client.close()
+        known = { url, client: clientOf(url, DATABASE, limits, { username: 'setpoint', password: secret }) }
+      }
+      return known.client
+    },
+    async close() {
+      await known?.client.close()
+    },
+  }
 }
 
 async function embeddedLink(options: ColumnsOptions, limits: ColumnsLimits): Promise<Link> {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { AppError, messageFrom } from '../../contract/errors.ts'
 import { type Clock, sleep } from '../clock.ts'
 import type { Log } from '../log.ts'
+import { writeAddress } from './address-file.ts'
 import type { FaceOrder, FaceReport } from './face.ts'
 import { type ColumnsLimits, engineThreads } from './limits.ts'
 
@@ -85,6 +86,7 @@ export async function createSupervisor(options: {
         await sleep(clock, LOCK_RETRY_MS)
       }
     }
+    writeAddress(folder, current)
     settle((waiter) => waiter.resolve(current!))
     log.info('columns.child_ready', { pid: current.pid, folder })
   }

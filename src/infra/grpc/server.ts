@@ -24,8 +24,8 @@ export type GrpcOptions = {
 }
 
 export type Grpc = {
-  /** Starts listening without encryption (h2c) and returns the port. Throws `unavailable` when the port is taken. */
-  listen(host: string, port: number): Promise<number>
+  /** Starts listening without encryption (h2c) and returns the port, which other processes may have too when `shared`. Throws `unavailable` when the port is taken. */
+  listen(host: string, port: number, shared?: boolean): Promise<number>
   /** Tells clients to go elsewhere, lets calls under way end within `graceMs`, then closes what is left. */
   close(graceMs: number): Promise<void>
 }
@@ -58,7 +58,7 @@ export function createGrpc(options: GrpcOptions): Grpc {
   // A client that breaks the protocol, floods or goes away ends its own connection and nothing else.
   server.on('sessionError', (error) => log.debug('grpc.session_failed', { error: error.message }))
   return {
-    listen: (host, port) => listen(server, host, port),
+    listen: (host, port, shared = false) => listen(server, host, port, shared),
     close(graceMs) {
       if (!server.listening) return Promise.resolve()
       return new Promise((resolve) => {
@@ -253,13 +253,13 @@ function drained(stream: ServerHttp2Stream): Promise<void> {
   })
 }
 
-function listen(server: Http2Server, host: string, port: number): Promise<number> {
+function listen(server: Http2Server, host: string, port: number, shared: boolean): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const hint =
         error.code === 'EADDRINUSE' ? 'another program has this port; set SETPOINT_GRPC_PORT to a free one, or to off' : error.message
       reject(new AppError('unavailable', `cannot listen for gRPC on ${host}:${port}: ${hint}`, { host, port }, error))
     })
-    server.listen(port, host, 511, () => resolve((server.address() as AddressInfo).port))
+    server.listen({ port, host, backlog: 511, reusePort: shared }, () => resolve((server.address() as AddressInfo).port))
   })
 }

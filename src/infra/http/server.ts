@@ -20,8 +20,8 @@ export type HttpOptions = {
 
 export type Http = {
   readonly server: Server
-  /** Starts listening and returns the base URL. Throws `unavailable` when the port is taken. */
-  listen(host: string, port: number): Promise<string>
+  /** Starts listening and returns the base URL; `shared` lets other processes have the port too. Throws `unavailable` when the port is taken. */
+  listen(host: string, port: number, shared?: boolean): Promise<string>
   /** Stops accepting, lets requests under way end within `graceMs`, then closes what is left. */
   close(graceMs: number): Promise<void>
 }
@@ -51,7 +51,7 @@ export function createHttp(options: HttpOptions): Http {
   )
   return {
     server,
-    listen: (host, port) => listen(server, host, port),
+    listen: (host, port, shared = false) => listen(server, host, port, shared),
     async close(graceMs) {
       const closed = close(server, graceMs)
       for (const response of endless) response.end()
@@ -200,13 +200,13 @@ function closedSignal(response: ServerResponse): AbortSignal {
   return controller.signal
 }
 
-function listen(server: Server, host: string, port: number): Promise<string> {
+function listen(server: Server, host: string, port: number, shared: boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const hint = error.code === 'EADDRINUSE' ? 'another program has this port; set SETPOINT_PORT to a free one' : error.message
       reject(new AppError('unavailable', `cannot listen on ${host}:${port}: ${hint}`, { host, port }, error))
     })
-    server.listen(port, host, 511, () =>
+    server.listen({ port, host, backlog: 511, reusePort: shared }, () =>
       resolve(`http://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`),
     )
   })

@@ -3,7 +3,7 @@ import { AppError, messageFrom } from '../../contract/errors.ts'
 import { type Clock, sleep, systemClock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import { applyMigrations, type Migration, readMigrations } from './migrations.ts'
-import { openSqlite } from './sqlite.ts'
+import { openSqlite, type Sharing } from './sqlite.ts'
 import type { Db, Dialect, Store } from './store.ts'
 
 export type Tx = Db & {
@@ -40,6 +40,8 @@ export type SqlOptions = {
   readonly url?: string
   /** The SQLite file. Absent with `url` absent: a database in memory. */
   readonly file?: string
+  /** Whether other processes have the file too: those that its owner started, as its guests. */
+  readonly sharing?: Sharing
   /** The folder of migrations, applied before the promise resolves. */
   readonly migrations: string
   readonly log: Log
@@ -74,7 +76,7 @@ export async function createSql(options: SqlOptions): Promise<Sql> {
   const deps = { log, clock, limitMs, random, assertUsable, heard: notices.emit, missed: notices.emitAll }
   // The client of PostgreSQL is loaded only where it is used.
   const store = await (options.url === undefined
-    ? openSqlite(options.file, deps)
+    ? openSqlite(options.file, deps, options.sharing)
     : (await import('./postgres.ts')).openPostgres(options.url, deps))
   try {
     await migrate(store, migrations, { log, clock })

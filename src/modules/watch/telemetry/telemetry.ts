@@ -44,8 +44,10 @@ export type Telemetry = Verbs<typeof telemetry> & {
   flush(): void
   /** Takes labels and resolves when they are on the disk itself. Throws `storage_full`. */
   recordLabels(project: string, deployment: string, labels: readonly LabelRecord[]): Promise<void>
-  /** Begins to move what is recorded into the columns and on to the consumers, in order, every 250 ms or 4,096 records. */
+  /** Begins to move what is recorded into the columns and on to the consumers, in order, every 250 ms or 2,048 records. */
   start(consumers: readonly SegmentConsumer[]): void
+  /** Moves what a process that has ended left in its spool; throws what stops it. After `start`. */
+  adopt(left: Spool): Promise<void>
   /** Moves everything recorded so far; throws what stops it, and then it stays queued. */
   drain(): Promise<void>
   /** Stops moving. What is queued stays on disk for the next start. */
@@ -124,6 +126,7 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
   const prune = createPrune({ columns, clock, log, table: 'inference_records', retentionDays })
   const stream = createStream(spool, clock, () => pump?.hurry())
   let pump: Pump | undefined
+  let fed: readonly SegmentConsumer[] = []
 
   async function insert(segment: Segment) {
     await store.insert(segment)
@@ -145,8 +148,12 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
       await spool.sync()
     },
     start(consumers: readonly SegmentConsumer[]) {
+      fed = consumers
       pump = createPump({ spool, clock, log, rotate: stream.rotate, store: insert, consumers })
       pump.start()
+    },
+    async adopt(left: Spool) {
+      await createPump({ spool: left, clock, log, rotate: () => left.rotate(), store: insert, consumers: fed }).drain()
     },
     drain: async () => running().drain(),
     stop: async () => pump?.stop(),
