@@ -165,7 +165,9 @@ const machine = () => ({ host: os.hostname(), threads: Math.min(MOST_BATCH_THREA
 /** Every module, each after those it is handed. */
 function buildModules(infra: Infra) {
   const { config, sql, blobs, columns, spool, clock, ids, log, bus, jobs, serverUrl } = infra
-  const anchor = createFileAnchor(path.join(config.data, config.worker > 0 ? `ledger-w${config.worker}.head` : 'ledger.head'), (error) => log.error('ledger.anchor_failed', { error }))
+  const anchor = createFileAnchor(path.join(config.data, config.worker > 0 ? `ledger-w${config.worker}.head` : 'ledger.head'), (error) =>
+    log.error('ledger.anchor_failed', { error }),
+  )
   const ledger = createLedger({ sql, store: createLedgerStore(sql), clock, anchor, audited })
   /** What a module needs that changes audited state. */
   const core = { sql, clock, ids, ledger, bus }

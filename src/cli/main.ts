@@ -69,8 +69,11 @@ function onceOnly<T>(make: () => T): () => T {
  * Runs a program of this package in the same process group. Signals are passed on, but for Ctrl-C at a terminal: there the
  * whole group has had it already, and a second one would mean “at once”.
  */
-function startProgram(file: string, args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [...serverFlags, path.join(root, file), ...args], { stdio: 'inherit' })
+function startProgram(file: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<number> {
+  const child = spawn(process.execPath, [...serverFlags, path.join(root, file), ...args], {
+    stdio: 'inherit',
+    env: { ...process.env, ...environment },
+  })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)

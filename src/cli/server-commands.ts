@@ -18,7 +18,10 @@ export function addServerCommands(program: Command, shell: Shell, finish: Finish
     .command('up')
     .description('Start the server in this folder, until Ctrl-C')
     .addHelpText('after', settingsText())
-    .action(async () => finish(await shell.start('src/serve.ts', [])))
+    .option('--workers <n>', 'processes that answer requests on the port, beside the first one; 1 = that one alone')
+    .action(async ({ workers }: { workers?: string }) =>
+      finish(await shell.start('src/serve.ts', [], workers === undefined ? {} : { SETPOINT_WORKERS: workers })),
+    )
 
   program
     .command('demo')

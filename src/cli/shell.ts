@@ -26,7 +26,7 @@ export type Shell = {
   pause(ms: number, signal?: AbortSignal): Promise<void>
   /** Aborts when the person asks to stop; from the first call on, Ctrl-C no longer ends the process by itself. */
   interrupted(): AbortSignal
-  /** Runs a TypeScript program of this package in the person’s folder and gives its exit code. */
-  start(file: string, args: readonly string[]): Promise<number>
+  /** Runs a TypeScript program of this package in the person’s folder, with further settings in its environment, and gives its exit code. */
+  start(file: string, args: readonly string[], environment?: Readonly<Record<string, string>>): Promise<number>
   readonly send?: (url: string, init: RequestInit) => Promise<Response>
 }
