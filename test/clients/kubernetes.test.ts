@@ -14,8 +14,9 @@ const root = path.resolve(import.meta.dirname, '../..')
 const folder = path.join(root, 'deploy', 'kubernetes')
 const oldest = '1.30'
 const newest = '1.37'
-/** KServe’s published description of its types: the file swagger.json of its repository. */
-const swagger = process.env.KSERVE_SWAGGER ?? null
+/** KServe’s published description of its types: the file swagger.json of its repository, where one is named or lies beside this repository. */
+const beside = path.join(root, '../shared/protocols/kserve/swagger.json')
+const swagger = process.env.KSERVE_SWAGGER ?? (fs.existsSync(beside) ? beside : null)
 const kubectl = 'kubectl'
 const python = clientPython()
 
