@@ -3,7 +3,7 @@ import path from 'node:path'
 import { type App, createApp } from './app.ts'
 import type { Caller } from './contract/endpoint.ts'
 import { AppError, messageFrom } from './contract/errors.ts'
-import { type Config, printableConfig, readConfig, workerEnvironment } from './infra/config.ts'
+import { type Config, environmentWith, printableConfig, readConfig } from './infra/config.ts'
 import { createLog, type Log } from './infra/log.ts'
 import { type Infra, openInfra } from './infra/open.ts'
 import { startWorkers, type Workers } from './infra/workers.ts'
@@ -55,7 +55,14 @@ async function listenByWorkers(app: App, { config, log, clock }: Infra, started:
   if (config.port === 0)
     throw new AppError('invalid', `with ${config.workers} workers the port must be named; set SETPOINT_PORT`, { workers: config.workers })
   const { data, workers: count } = config
-  const workers = await startWorkers({ data, count, log, clock, program: import.meta.filename, environment: workerEnvironment })
+  const workers = await startWorkers({
+    data,
+    count,
+    log,
+    clock,
+    program: import.meta.filename,
+    environment: (worker) => environmentWith({ SETPOINT_WORKER: String(worker) }),
+  })
   started.push(workers)
   const adopt = () => {
     app

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { readClientSettings } from '../infra/config.ts'
+import { environmentWith, readClientSettings } from '../infra/config.ts'
 import { serverFlags } from '../lib/node-flags.ts'
 import { runCommand } from './run.ts'
 import type { Shell, Terminal } from './shell.ts'
@@ -72,7 +72,7 @@ function onceOnly<T>(make: () => T): () => T {
 function startProgram(file: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<number> {
   const child = spawn(process.execPath, [...serverFlags, path.join(root, file), ...args], {
     stdio: 'inherit',
-    env: { ...process.env, ...environment },
+    env: environmentWith(environment),
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {

@@ -161,9 +161,12 @@ export function printableConfig(config: Config): Record<string, unknown> {
   )
 }
 
-/** The environment of a worker: the server’s own, and the number that makes it one. */
-export function workerEnvironment(worker: number, environment: Source['environment'] = process.env): Record<string, string | undefined> {
-  return { ...environment, SETPOINT_WORKER: String(worker) }
+/** The environment of another process of this package: this one’s own, with further settings. */
+export function environmentWith(
+  settings: Readonly<Record<string, string>>,
+  environment: Source['environment'] = process.env,
+): Record<string, string | undefined> {
+  return { ...environment, ...settings }
 }
 
 export type ClientSettings = {
