@@ -129,7 +129,8 @@ function buildModules(infra: Infra) {
   const checkDeployment = createCheckDeployment(sql.dialect)
   const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Deployment: checkDeployment, Loop: checkLoop } })
 
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: config.modelMemoryBytes })
+  const remote = { hosts: config.remoteHosts, random: infra.random, readSecret: infra.readSecret }
+  const runtimes = createRuntimes({ blobs, clock, memoryBytes: config.modelMemoryBytes, remote })
   const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
   const uploads = createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBytes: config.uploadLimitBytes })
   const collector = createCollector({ sql, blobs, clock, log, tables: audited })
@@ -237,7 +238,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
     ...huggingfaceRoutes({ ...modules, blobs: infra.blobs, bodyLimitBytes: config.bodyLimitBytes }),
-    ...prometheusRoutes({ telemetry, infra }),
+    ...prometheusRoutes({ telemetry, deployments, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]
 }

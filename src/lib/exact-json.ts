@@ -17,6 +17,13 @@ export function parseExactly(text: string): unknown {
   )
 }
 
+/** As `JSON.parse`, but a whole number beyond 2⁵³ becomes a bigint with all of its digits. Throws `SyntaxError`, as `JSON.parse` does. */
+export function parseWithBigInts(text: string): unknown {
+  return parse(text, (_key, value, { source }) =>
+    typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value,
+  )
+}
+
 /** JSON with the keys of every object sorted, so that equal values have equal text. */
 export function sortedJson(value: unknown): string {
   if (typeof value !== 'object' || value === null || isRawJSON(value)) return JSON.stringify(value ?? null)

@@ -17,6 +17,7 @@ import { traceSource } from './origin.ts'
 import type { Places } from './places.ts'
 import { missingFrom, policyOf } from './policy.ts'
 import type { Registration, Registry } from './registry.ts'
+import { featuresFromSignature } from './signature-features.ts'
 import * as store from './store.ts'
 import { toldTags } from './told-tags.ts'
 
@@ -158,12 +159,17 @@ async function contentOfSource(deps: Deps, input: Registration, caller: Caller):
     evaluation: Object.keys(origin.metrics).length > 0 ? { dataset: `run ${origin.runId}`, rows: 0, metrics: { ...origin.metrics } } : null,
   }
   const base = { ...nothing, source, storage, loggedModel, origin: known }
-  if (!inspection) return { ...base, format: 'external', notes: ['its files lie elsewhere: they were not read'] }
+  if (!inspection) {
+    const notes = ['its files lie elsewhere: they were not read']
+    return { ...base, format: 'external', features: [...(input.features ?? [])], notes }
+  }
   const { format, sizeBytes, flavors, signature, unsafe } = inspection
   const files = { format, sizeBytes, flavors: Object.keys(flavors).filter((flavor) => flavor !== 'python_function') }
   const found = { ...base, ...files, signature, unsafe: unsafe.map(({ path }) => path), tree: inspection.tree }
   const runnable = await tryToRun(deps, inspection, input.features)
-  return runnable.note !== undefined ? { ...found, notes: [runnable.note] } : { ...found, ...runnable, notes: [] }
+  if (runnable.note === undefined) return { ...found, ...runnable, notes: [] }
+  const { features, note } = featuresFromSignature(signature, input.features)
+  return { ...found, features, notes: [runnable.note, ...(note === undefined ? [] : [note])] }
 }
 
 /** An ONNX file in a folder becomes what serves, when it can be run here; else the reason is kept, and the version stands. */

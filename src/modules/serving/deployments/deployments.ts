@@ -1,4 +1,4 @@
-import type { Deployment, deployments } from '../../../contract/deployments.ts'
+import type { Deployment, deployments, RuntimeHealth } from '../../../contract/deployments.ts'
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
@@ -21,6 +21,7 @@ import { createRanges } from './ranges.ts'
 import { createRepeats } from './repeats.ts'
 import { createRouting } from './routing.ts'
 import { rowFromNames, rowsFromTensors, tabularOutputs } from './rows.ts'
+import { isReady, problemOf, runtimeHealthOf } from './runtime-health.ts'
 import { createScoring } from './scoring.ts'
 import { percentOf } from './split.ts'
 import { findRoute, routesTable, type StoredRoute, saveRoute } from './store.ts'
@@ -62,6 +63,8 @@ export type Deployments = Verbs<typeof deployments> & {
   lookUp(project: string, name: string): Promise<void> | undefined
   /** The names of what serves in a project and whether each is ready. */
   readiness(project: string): Promise<readonly { name: string; ready: boolean }[]>
+  /** How the runtimes of a project’s deployments fare, of those that do not run in this process. */
+  runtimeHealth(project: string): Promise<readonly (RuntimeHealth & { readonly deployment: string })[]>
   /** Sets where traffic goes, as part of a larger change. */
   setRouteIn(
     tx: Tx,
@@ -123,9 +126,10 @@ export function createDeployments(deps: Deps): Deployments {
       project: document.project,
       spec: document.spec,
       route: entry?.live?.route ?? { mode: 'steady', championVersion: null, challengerVersion: null, percent: 0 },
-      ready: entry?.live !== null && entry?.live !== undefined,
+      ready: isReady(entry),
       anomalies: ranges.anomalies(document.project, document.metadata.name),
-      problem: entry ? entry.problem : 'it is still being loaded',
+      problem: entry ? (entry.problem ?? problemOf(entry.live)) : 'it is still being loaded',
+      runtime: runtimeHealthOf(entry?.live),
       changedAt: Math.max(document.appliedAt, stored?.changedAt ?? 0),
     }
   }
@@ -173,8 +177,14 @@ export function createDeployments(deps: Deps): Deployments {
     async readiness(project) {
       return (await documents.all('Deployment', project)).map(({ metadata: { name } }) => ({
         name,
-        ready: routing.get(project, name)?.live != null,
+        ready: isReady(routing.get(project, name)),
       }))
+    },
+    async runtimeHealth(project) {
+      return (await documents.all('Deployment', project)).flatMap(({ metadata: { name } }) => {
+        const health = runtimeHealthOf(routing.get(project, name)?.live)
+        return health ? [{ deployment: name, ...health }] : []
+      })
     },
     async setRouteIn(tx, name, route, { caller, reason, operation }) {
       await saveRoute(tx, caller.project, name, { ...route, changedAt: clock.now() })

@@ -12,6 +12,7 @@ import type { Tensor } from '../../../lib/tensors/tensor.ts'
 import { createRuntimes } from './runtimes.ts'
 
 const clock = createManualClock()
+const remote = { hosts: [], random: () => 0.5, readSecret: () => undefined }
 let folder: string
 let blobs: Blobs
 beforeAll(async () => {
@@ -22,7 +23,7 @@ afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 async function versionOf(file: Uint8Array, features: readonly string[] = ['a', 'b']) {
   const { digest } = await blobs.put(Readable.from([file]))
-  return { model: 'm', version: 1, format: 'onnx', digest, features: [...features], sizeBytes: file.length }
+  return { model: 'm', version: 1, format: 'onnx', digest, features: [...features], sizeBytes: file.length, signature: null }
 }
 const floats = (name: string, shape: number[], values: number[]): Tensor => ({
   name,
@@ -49,7 +50,7 @@ const sum = encodeModel({
 })
 
 test('a thread of its own gives the same scores, and releases with its last user', async () => {
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: 1e9 })
+  const runtimes = createRuntimes({ blobs, clock, memoryBytes: 1e9, remote })
   const version = await versionOf(modelWithCut(0.5))
   const shared = await runtimes.load(version)
   const own = await runtimes.load(version, { kind: 'onnx', thread: 'own' })
@@ -66,7 +67,7 @@ test('a thread of its own gives the same scores, and releases with its last user
 })
 
 test.each(['shared', 'own'] as const)('any tensors go through a model, in a %s thread, checked first', async (thread) => {
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: 1e9 })
+  const runtimes = createRuntimes({ blobs, clock, memoryBytes: 1e9, remote })
   const model = await runtimes.load(await versionOf(sum, []), { kind: 'onnx', thread })
   expect(model).toMatchObject({
     tabular: false,
@@ -90,7 +91,7 @@ test.each(['shared', 'own'] as const)('any tensors go through a model, in a %s t
 test('models beyond the memory are put aside, the longest idle first, and come back when they are asked', async () => {
   const files = [0.2, 0.4, 0.6].map(modelWithCut)
   const versions = await Promise.all(files.map((file) => versionOf(file)))
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: files[0]!.length * 2 })
+  const runtimes = createRuntimes({ blobs, clock, memoryBytes: files[0]!.length * 2, remote })
   const [first, second] = [await runtimes.load(versions[0]!), await runtimes.load(versions[1]!)]
   clock.advance(1_000)
   await first.score(Float32Array.of(0.3, 0), 1)
@@ -107,7 +108,7 @@ test('models beyond the memory are put aside, the longest idle first, and come b
 })
 
 test('a file that is no model is refused, and nothing of it is kept', async () => {
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: 1e9 })
+  const runtimes = createRuntimes({ blobs, clock, memoryBytes: 1e9, remote })
   const broken = await versionOf(Buffer.from('not a model'))
   for (const thread of ['shared', 'own'] as const)
     await expect(runtimes.load(broken, { kind: 'onnx', thread })).rejects.toMatchObject({ code: 'unsafe' })

@@ -8,10 +8,12 @@ import { checkInputs } from './check-inputs.ts'
 import { createHeldModels } from './held-models.ts'
 import type { LoadedModel } from './model.ts'
 import { openOnnx } from './onnx-runtime.ts'
+import { openRemote, placeOf } from './remote-model.ts'
+import type { RemoteDeps } from './remote-server.ts'
 import { openInThread } from './thread-model.ts'
 import { warm } from './warm.ts'
 
-type Version = Pick<ModelVersion, 'model' | 'version' | 'format' | 'digest' | 'features' | 'sizeBytes'>
+type Version = Pick<ModelVersion, 'model' | 'version' | 'format' | 'digest' | 'features' | 'sizeBytes' | 'signature'>
 
 export type Runtimes = {
   /**
@@ -31,12 +33,13 @@ const MODEL_LIMIT_BYTES = 512 * 1024 * 1024
 /** A model that takes longer for one row would hold up the others’ requests, and gets a thread of its own. */
 const SLOW_ROW_US = 300
 
-type Deps = { readonly blobs: Blobs; readonly clock: Clock; readonly memoryBytes: number }
+type Deps = { readonly blobs: Blobs; readonly clock: Clock; readonly memoryBytes: number; readonly remote: Omit<RemoteDeps, 'clock'> }
+type Loading = Parameters<ReturnType<typeof createHeldModels>['load']>[0]
 
-export function createRuntimes({ blobs, clock, memoryBytes }: Deps): Runtimes {
+export function createRuntimes({ blobs, clock, memoryBytes, remote }: Deps): Runtimes {
   const held = createHeldModels({ clock, memoryBytes })
 
-  async function open(digest: string, features: number, thread: 'auto' | 'own' | 'shared'): Promise<LoadedModel> {
+  async function openFile(digest: string, features: number, thread: 'auto' | 'own' | 'shared'): Promise<LoadedModel> {
     const bytes = await buffer((await blobs.get(digest)).stream)
     if (thread === 'own') return await openInThread(bytes, features)
     const model = await openOnnx(bytes, features)
@@ -52,24 +55,53 @@ export function createRuntimes({ blobs, clock, memoryBytes }: Deps): Runtimes {
     }
   }
 
-  return {
-    async load(version, runtime = { kind: 'auto' }) {
-      const { model, version: number, format, digest, features, sizeBytes: knownBytes } = version
-      if (runtime.kind !== 'auto' && runtime.kind !== 'onnx')
-        throw new AppError('unsupported', `this server has no ${runtime.kind} runtime for model ${model} version ${number}`)
-      if (digest === null)
+  /** How a version is loaded. Throws `unsupported` for what this server has no runtime for, `too_large`. */
+  function loadingOf(version: Version, runtime: RuntimeSpec): Loading {
+    switch (runtime.kind) {
+      case 'auto':
+      case 'onnx':
+        return onnxLoading(version, runtime.kind === 'onnx' ? runtime.thread : 'auto')
+      case 'python':
         throw new AppError(
           'unsupported',
-          `model ${model} version ${number} is a ${format} that this process cannot run; register it with an ONNX file, such as one made by mlflow.onnx.log_model`,
+          `this server has no ${runtime.kind} runtime for model ${version.model} version ${version.version}`,
         )
-      const sizeBytes = knownBytes ?? 0
-      if (sizeBytes > MODEL_LIMIT_BYTES)
-        throw new AppError(
-          'too_large',
-          `model ${model} version ${number} has ${sizeBytes} bytes; the runtime in process takes ${MODEL_LIMIT_BYTES}`,
-        )
-      const thread = runtime.kind === 'onnx' ? runtime.thread : 'auto'
-      const loaded = await held.load({ digest, thread, sizeBytes, open: () => open(digest, features.length, thread) })
+      case 'remote': {
+        const open = () => openRemote({ ...remote, clock }, runtime, version)
+        return {
+          key: JSON.stringify([placeOf(runtime, version), runtime, version.model, version.features]),
+          digest: '',
+          sizeBytes: 0,
+          open,
+        }
+      }
+      default:
+        return assertNever(runtime)
+    }
+  }
+
+  function onnxLoading(
+    { model, version, format, digest, features, sizeBytes: knownBytes }: Version,
+    thread: 'auto' | 'own' | 'shared',
+  ): Loading {
+    if (digest === null)
+      throw new AppError(
+        'unsupported',
+        `model ${model} version ${version} is a ${format} that this process cannot run; register it with an ONNX file, such as one made by mlflow.onnx.log_model`,
+      )
+    const sizeBytes = knownBytes ?? 0
+    if (sizeBytes > MODEL_LIMIT_BYTES)
+      throw new AppError(
+        'too_large',
+        `model ${model} version ${version} has ${sizeBytes} bytes; the runtime in process takes ${MODEL_LIMIT_BYTES}`,
+      )
+    return { key: `${digest}/${thread}`, digest, sizeBytes, open: () => openFile(digest, features.length, thread) }
+  }
+
+  return {
+    async load(version, runtime = { kind: 'auto' }) {
+      const { model, version: number, features } = version
+      const loaded = await held.load(loadingOf(version, runtime))
       if (!loaded.tabular || loaded.features === features.length) return checked(loaded)
       await loaded.release()
       throw new AppError(
@@ -102,4 +134,8 @@ function checked(model: LoadedModel): LoadedModel {
       return await model.infer(tensors, options)
     },
   }
+}
+
+function assertNever(value: never): never {
+  throw new Error(`a runtime that nobody knows: ${JSON.stringify(value)}`)
 }
