@@ -26,7 +26,7 @@ import { createRuns, createTrackingVerbs } from './modules/models/runs/index.ts'
 import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.ts'
 import { createAdvisor, createCheckDeployment, decisionsTable } from './modules/serving/advisor/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
-import { createRuntimes } from './modules/serving/runtimes/index.ts'
+import { createModelFolders, createRuntimes } from './modules/serving/runtimes/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
 import { checkAlert, createAlerts } from './modules/watch/alerts/index.ts'
 import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
@@ -129,9 +129,17 @@ function buildModules(infra: Infra) {
   const checkDeployment = createCheckDeployment(sql.dialect)
   const documents = createDocuments({ ...core, rules: { Alert: checkAlert, Deployment: checkDeployment, Loop: checkLoop } })
 
-  const remote = { hosts: config.remoteHosts, random: infra.random, readSecret: infra.readSecret }
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: config.modelMemoryBytes, remote })
   const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
+  const folders = createModelFolders({ blobs, folder: path.join(config.data, 'models'), filesOf: artifacts.filesOfFrozen })
+  const runtimes = createRuntimes({
+    blobs,
+    clock,
+    log,
+    random: infra.random,
+    memoryBytes: config.modelMemoryBytes,
+    remote: { hosts: config.remoteHosts, readSecret: infra.readSecret },
+    python: { folders, interpreter: config.python, environment: infra.childEnvironment },
+  })
   const uploads = createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBytes: config.uploadLimitBytes })
   const collector = createCollector({ sql, blobs, clock, log, tables: audited })
   const runs = createRuns({ sql, clock, log, random: infra.random })

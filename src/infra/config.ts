@@ -66,6 +66,11 @@ export const Settings = z.strictObject({
     .positive()
     .default(megabytes(4_096))
     .describe('most bytes of models in memory, counted by their files; those not asked for longest are put aside'),
+  python: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('interpreter that may load models of MLflow folders, with mlflow and what the models need; loading a model runs its code'),
   remoteHosts: z
     .string()
     .transform((text) => text.split(',').map((host) => host.trim()))

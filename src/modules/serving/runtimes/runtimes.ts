@@ -1,19 +1,21 @@
 import { buffer } from 'node:stream/consumers'
-import type { RuntimeSpec } from '../../../contract/deployments.ts'
+import { RuntimeSpec } from '../../../contract/deployments.ts'
 import { AppError } from '../../../contract/errors.ts'
 import type { ModelVersion } from '../../../contract/model-record.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { Clock } from '../../../infra/clock.ts'
+import type { Log } from '../../../infra/log.ts'
 import { checkInputs } from './check-inputs.ts'
 import { createHeldModels } from './held-models.ts'
 import type { LoadedModel } from './model.ts'
 import { openOnnx } from './onnx-runtime.ts'
+import { openPython, type PythonDeps, type PythonSpec } from './python-model.ts'
 import { openRemote, placeOf } from './remote-model.ts'
 import type { RemoteDeps } from './remote-server.ts'
 import { openInThread } from './thread-model.ts'
 import { warm } from './warm.ts'
 
-type Version = Pick<ModelVersion, 'model' | 'version' | 'format' | 'digest' | 'features' | 'sizeBytes' | 'signature'>
+type Version = Pick<ModelVersion, 'model' | 'version' | 'format' | 'digest' | 'features' | 'sizeBytes' | 'signature' | 'manifest'>
 
 export type Runtimes = {
   /**
@@ -33,10 +35,19 @@ const MODEL_LIMIT_BYTES = 512 * 1024 * 1024
 /** A model that takes longer for one row would hold up the others’ requests, and gets a thread of its own. */
 const SLOW_ROW_US = 300
 
-type Deps = { readonly blobs: Blobs; readonly clock: Clock; readonly memoryBytes: number; readonly remote: Omit<RemoteDeps, 'clock'> }
+type Deps = {
+  readonly blobs: Blobs
+  readonly clock: Clock
+  readonly memoryBytes: number
+  readonly random: () => number
+  readonly log: Log
+  readonly remote: Pick<RemoteDeps, 'hosts' | 'readSecret'>
+  readonly python: Pick<PythonDeps, 'folders' | 'interpreter' | 'environment'>
+}
+const pythonDefaults = RuntimeSpec.parse({ kind: 'python' }) as PythonSpec
 type Loading = Parameters<ReturnType<typeof createHeldModels>['load']>[0]
 
-export function createRuntimes({ blobs, clock, memoryBytes, remote }: Deps): Runtimes {
+export function createRuntimes({ blobs, clock, random, log, memoryBytes, remote, python }: Deps): Runtimes {
   const held = createHeldModels({ clock, memoryBytes })
 
   async function openFile(digest: string, features: number, thread: 'auto' | 'own' | 'shared'): Promise<LoadedModel> {
@@ -59,15 +70,14 @@ export function createRuntimes({ blobs, clock, memoryBytes, remote }: Deps): Run
   function loadingOf(version: Version, runtime: RuntimeSpec): Loading {
     switch (runtime.kind) {
       case 'auto':
+        if (version.digest === null && version.manifest.artifact !== undefined) return pythonLoading(version, pythonDefaults)
+        return onnxLoading(version, 'auto')
       case 'onnx':
-        return onnxLoading(version, runtime.kind === 'onnx' ? runtime.thread : 'auto')
+        return onnxLoading(version, runtime.thread)
       case 'python':
-        throw new AppError(
-          'unsupported',
-          `this server has no ${runtime.kind} runtime for model ${version.model} version ${version.version}`,
-        )
+        return pythonLoading(version, runtime)
       case 'remote': {
-        const open = () => openRemote({ ...remote, clock }, runtime, version)
+        const open = () => openRemote({ ...remote, clock, random }, runtime, version)
         return {
           key: JSON.stringify([placeOf(runtime, version), runtime, version.model, version.features]),
           digest: '',
@@ -78,6 +88,13 @@ export function createRuntimes({ blobs, clock, memoryBytes, remote }: Deps): Run
       default:
         return assertNever(runtime)
     }
+  }
+
+  function pythonLoading(version: Version, spec: PythonSpec): Loading {
+    const open = () => openPython({ ...python, clock, random, log }, spec, version)
+    const { manifest, features, sizeBytes } = version
+    const key = JSON.stringify(['python', manifest.artifact ?? version.version, spec, features])
+    return { key, digest: manifest.artifact ?? '', sizeBytes: sizeBytes ?? 0, open }
   }
 
   function onnxLoading(
