@@ -154,9 +154,8 @@ class Model:
             except (NotImplementedError, AttributeError):
                 raw = None
         classes = getattr(raw, "classes_", None)
-        if classes is None or len(classes) != 2 or not hasattr(raw, "predict_proba"):
-            return None
-        return raw.predict_proba
+        self.classes = None if classes is None else len(classes)
+        return raw.predict_proba if self.classes == 2 and hasattr(raw, "predict_proba") else None
 
     def column(self, name, values):
         """Values as the signature has the column: numbers of its type, texts, dates, or what JSON holds."""
@@ -172,14 +171,15 @@ class Model:
             return values.astype(wanted) if wanted.kind in "iufb" else values
         if kind == DataType.binary:
             return values
-        texts = self.np.array([value.decode() for value in values], dtype=object)
-        if kind is None or kind == DataType.string:
-            return texts
-        if kind == DataType.datetime:
-            return self.pd.to_datetime(self.pd.Series(texts)).to_numpy()
-        decoded = self.np.empty(len(texts), dtype=object)
-        decoded[:] = [json.loads(text) for text in texts]
-        return decoded
+        try:
+            texts = [value.decode() for value in values]
+            if kind == DataType.datetime:
+                return self.pd.to_datetime(self.pd.Series(texts), format="ISO8601").to_numpy()
+            cells = self.np.empty(len(texts), dtype=object)
+            cells[:] = texts if kind is None or kind == DataType.string else [json.loads(text) for text in texts]
+            return cells
+        except ValueError as error:
+            raise Refused(f"column {name} is {kind}: {error}") from error
 
     def rows_from_matrix(self, matrix):
         """Rows of features as the model takes them: an array, or a table by name."""
@@ -210,6 +210,8 @@ class Model:
 
     def score(self, rows):
         """One number a row: the probability of the second of two classes where the model tells it, else what it predicts."""
+        if self.classes is not None and self.classes > 2:
+            raise Unsupported(f"it tells {self.classes} classes apart")
         given = self.probability(rows) if self.probability is not None else self.model.predict(rows)
         array = self.array_of(next(iter(given.values())) if isinstance(given, dict) and len(given) == 1 else given)
         if array.dtype.kind not in "iufb":
