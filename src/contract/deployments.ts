@@ -136,6 +136,8 @@ const Prediction = z.object({
   modelVersion: z.int(),
   score: z.number(),
   prediction: z.number(),
+  band: z.string().nullable().describe('the confidence band of the score, where the version names any'),
+  reason: z.string().nullable().describe('of the rule that decided, where one did'),
 })
 
 export const deployments = {

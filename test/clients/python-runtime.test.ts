@@ -76,7 +76,17 @@ function asLoaded(interpreter: string): void {
     const facts = readMlmodel(fs.readFileSync(path.join(home, name, 'MLmodel')))
     const signature = 'problem' in facts ? null : facts.signature
     const manifest = { artifact, commit: null, dataSnapshot: null, parent: null, training: null }
-    const version = { model: name, version: 1, format: 'mlflow', digest: null, features: [...features], sizeBytes: 1, signature, manifest }
+    const version = {
+      model: name,
+      version: 1,
+      format: 'mlflow',
+      digest: null,
+      features: [...features],
+      sizeBytes: 1,
+      signature,
+      processing: null,
+      manifest,
+    }
     return await runtimes.load(version as Parameters<typeof runtimes.load>[0])
   }
   const scoresOf = async (model: LoadedModel, rows: readonly number[][]) =>

@@ -55,7 +55,7 @@ export function oipRoutes({ deployments, ids, bodyLimitBytes, version }: Deps): 
           name: 'prediction',
           datatype: 'INT32',
           shape: [rows.count, 1],
-          data: Array.from(scored.scores, (score) => (score >= live.spec.threshold ? 1 : 0)),
+          data: Array.from(deployments.predictions(live, scored.scores, scored.versions, rows.values)),
         },
         { name: 'version', datatype: 'INT32', shape: [rows.count, 1], data: scored.versions },
       ],

@@ -6,6 +6,7 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import type { Decision } from '../../../lib/processing/after.ts'
 import type { Tensor } from '../../../lib/tensors/tensor.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
@@ -15,6 +16,7 @@ import type { Runtimes } from '../runtimes/index.ts'
 import { createAdmission } from './admission.ts'
 import type { ChallengerHealth } from './challengers.ts'
 import { within } from './deadline.ts'
+import { decisionFor, predictionsOf, type ScoredRow } from './decide.ts'
 import { createInference, type Inferred, type TensorsInput } from './inference.ts'
 import type { Live, Scored } from './live.ts'
 import { createRanges } from './ranges.ts'
@@ -57,6 +59,10 @@ export type Deployments = Verbs<typeof deployments> & {
    * the hot path, and its own outputs when they are asked for by name. Throws as `score` does.
    */
   infer(input: InferInput, caller: By): Promise<Inferred>
+  /** What the score of a row comes to: the one place that turns scores into predictions. */
+  decide(live: Live, row: ScoredRow): Decision
+  /** The same for rows laid out one after another, without bands and reasons. */
+  predictions(live: Live, scores: Float32Array, versions: readonly number[], values: Float32Array): Int32Array
   /** The deployment as it serves now. Throws `not_found`, or `unavailable` with the reason it cannot serve. */
   serving(project: string, name: string): Live
   /** Waits for a deployment that was declared a moment ago and is not in memory yet; nothing to wait for otherwise. */
@@ -157,7 +163,7 @@ export function createDeployments(deps: Deps): Deployments {
       const { count, values } = rowsFromTensors(live, input.inputs)
       const rowIds = input.ids ?? idsOfRows(input.id, count)
       const scored = await score({ ...input, deployment, ids: rowIds, values, deadlineMs, idempotencyKey }, caller)
-      return inferredFrom(live, scored, input.outputs)
+      return inferredFrom(live, scored, values, input.outputs)
     }
     admit(live, 1, caller, scoring.pace(live))
     const giveUp = new AbortController()
@@ -169,6 +175,8 @@ export function createDeployments(deps: Deps): Deployments {
     score,
     infer,
     serving,
+    decide: decisionFor,
+    predictions: predictionsOf,
     lookUp: routing.lookUp,
     challengerHealth: (project, name, rollout) => scoring.health({ project, name, salt: rollout }),
     async start() {
@@ -209,7 +217,8 @@ export function createDeployments(deps: Deps): Deployments {
       const values = rowFromNames(live, features)
       const scored = await score({ deployment, ids: [requestId], values, actor, source }, caller)
       const value = scored.scores[0]!
-      return { id: requestId, modelVersion: scored.versions[0]!, score: value, prediction: value >= live.spec.threshold ? 1 : 0 }
+      const modelVersion = scored.versions[0]!
+      return { id: requestId, modelVersion, score: value, ...decisionFor(live, { version: modelVersion, score: value, values }) }
     },
   }
 }
@@ -229,9 +238,14 @@ export function idsOfRows(id: string, count: number): readonly string[] {
   return count === 1 ? [id] : Array.from({ length: count }, (_, row) => `${id}#${row}`)
 }
 
-function inferredFrom({ spec }: Live, { scores, versions, recorded, fallback }: Scored, wanted: readonly string[]): Inferred {
+function inferredFrom(
+  live: Live,
+  { scores, versions, recorded, fallback }: Scored,
+  values: Float32Array,
+  wanted: readonly string[],
+): Inferred {
   const shape = [scores.length, 1]
-  const predictions = Int32Array.from(scores, (score) => (score >= spec.threshold ? 1 : 0))
+  const predictions = predictionsOf(live, scores, versions, values)
   const all: readonly Tensor[] = [
     { name: 'score', datatype: 'FP32', shape, data: scores },
     { name: 'prediction', datatype: 'INT32', shape, data: predictions },

@@ -102,7 +102,12 @@ export function createRouting(deps: Deps): Routing {
         throw new Error(
           `version ${number} takes other features than the champion, version ${record.version}; they cannot score the same request`,
         )
-      const opened = { version: number, features: one.features, model: await from.runtimes.load(one, runtimeOf(one)) }
+      const opened = {
+        version: number,
+        features: one.features,
+        processing: one.processing,
+        model: await from.runtimes.load(one, runtimeOf(one)),
+      }
       loaded.push(opened)
       return opened
     }

@@ -57,7 +57,17 @@ async function versionOf(text: string) {
   const artifact = Buffer.from(text.padEnd(32, '.').slice(0, 32)).toString('hex')
   trees.set(artifact, files)
   const manifest = { artifact, commit: null, dataSnapshot: null, parent: null, training: null }
-  return { model: text, version: 1, format: 'mlflow', digest: null, features: ['a', 'b'], sizeBytes: 1, signature: null, manifest }
+  return {
+    model: text,
+    version: 1,
+    format: 'mlflow',
+    digest: null,
+    features: ['a', 'b'],
+    sizeBytes: 1,
+    signature: null,
+    processing: null,
+    manifest,
+  }
 }
 const python = { kind: 'python', processes: 1, startTimeoutMs: 10_000, timeoutMs: 1_000, queue: 2 } as const
 const score = async (model: LoadedModel, a: number) => (await model.score(Float32Array.of(a, 0), 1))[0]

@@ -24,7 +24,17 @@ afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 async function versionOf(file: Uint8Array, features: readonly string[] = ['a', 'b']) {
   const { digest } = await blobs.put(Readable.from([file]))
-  return { model: 'm', version: 1, format: 'onnx', digest, features: [...features], sizeBytes: file.length, signature: null, manifest }
+  return {
+    model: 'm',
+    version: 1,
+    format: 'onnx',
+    digest,
+    features: [...features],
+    sizeBytes: file.length,
+    signature: null,
+    processing: null,
+    manifest,
+  }
 }
 const manifest = { commit: null, dataSnapshot: null, parent: null, training: null }
 /** Runtimes that may call nobody and start nothing. */

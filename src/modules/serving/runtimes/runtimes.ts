@@ -9,13 +9,17 @@ import { checkInputs } from './check-inputs.ts'
 import { createHeldModels } from './held-models.ts'
 import type { LoadedModel } from './model.ts'
 import { openOnnx } from './onnx-runtime.ts'
+import { processed } from './processed.ts'
 import { openPython, type PythonDeps, type PythonSpec } from './python-model.ts'
 import { openRemote, placeOf } from './remote-model.ts'
 import type { RemoteDeps } from './remote-server.ts'
 import { openInThread } from './thread-model.ts'
 import { warm } from './warm.ts'
 
-type Version = Pick<ModelVersion, 'model' | 'version' | 'format' | 'digest' | 'features' | 'sizeBytes' | 'signature' | 'manifest'>
+type Version = Pick<
+  ModelVersion,
+  'model' | 'version' | 'format' | 'digest' | 'features' | 'sizeBytes' | 'signature' | 'manifest' | 'processing'
+>
 
 export type Runtimes = {
   /**
@@ -119,7 +123,7 @@ export function createRuntimes({ blobs, clock, random, log, memoryBytes, remote,
     async load(version, runtime = { kind: 'auto' }) {
       const { model, version: number, features } = version
       const loaded = await held.load(loadingOf(version, runtime))
-      if (!loaded.tabular || loaded.features === features.length) return checked(loaded)
+      if (!loaded.tabular || loaded.features === features.length) return await processed(checked(loaded), version)
       await loaded.release()
       throw new AppError(
         'conflict',
