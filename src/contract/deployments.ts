@@ -110,7 +110,6 @@ export type TrafficRoute = z.infer<typeof TrafficRoute>
 /** How what runs the champion fares, where that is not this process itself. */
 export const RuntimeHealth = z.object({
   platform: z.string(),
-  problem: z.string().nullable().describe('what keeps it from answering now'),
   breaker: z.enum(['closed', 'open', 'half_open']).nullable().describe('of a server elsewhere: open = it is not asked'),
   workers: z.object({ wanted: z.int(), ready: z.int(), restarts: z.int(), waiting: z.int().describe('calls') }).nullable(),
 })

@@ -86,11 +86,14 @@ test('the columns of a list come from its schema: names, then states and times, 
     'environment',
     'decision',
     'threshold',
+    'deadline ms',
     'route mode',
     'champion version',
     'challenger version',
     'percent',
+    'breaker',
     'problem',
+    'platform',
   ])
   expect(tableOf([], outputSchema(registry.listVersions).items, NOW).headings.slice(0, 3)).toEqual(['model', 'version', 'size bytes'])
 })

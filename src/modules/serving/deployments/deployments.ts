@@ -70,7 +70,7 @@ export type Deployments = Verbs<typeof deployments> & {
   /** The names of what serves in a project and whether each is ready. */
   readiness(project: string): Promise<readonly { name: string; ready: boolean }[]>
   /** How the runtimes of a project’s deployments fare, of those that do not run in this process. */
-  runtimeHealth(project: string): Promise<readonly (RuntimeHealth & { readonly deployment: string })[]>
+  runtimeHealth(project: string): Promise<readonly (RuntimeHealth & { readonly deployment: string; readonly problem: string | null })[]>
   /** Sets where traffic goes, as part of a larger change. */
   setRouteIn(
     tx: Tx,
@@ -190,8 +190,9 @@ export function createDeployments(deps: Deps): Deployments {
     },
     async runtimeHealth(project) {
       return (await documents.all('Deployment', project)).flatMap(({ metadata: { name } }) => {
-        const health = runtimeHealthOf(routing.get(project, name)?.live)
-        return health ? [{ deployment: name, ...health }] : []
+        const live = routing.get(project, name)?.live ?? null
+        const health = runtimeHealthOf(live)
+        return health ? [{ deployment: name, problem: problemOf(live), ...health }] : []
       })
     },
     async setRouteIn(tx, name, route, { caller, reason, operation }) {

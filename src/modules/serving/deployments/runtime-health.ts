@@ -5,13 +5,13 @@ import type { Live } from './live.ts'
 export function runtimeHealthOf(live: Live | null | undefined): RuntimeHealth | null {
   const model = live?.champion.model
   if (!model?.health) return null
-  const { problem, breaker = null, workers = null } = model.health()
-  return { platform: model.platform, problem, breaker, workers }
+  const { breaker = null, workers = null } = model.health()
+  return { platform: model.platform, breaker, workers }
 }
 
 /** What keeps the champion from answering now. */
 export function problemOf(live: Live | null): string | null {
-  return runtimeHealthOf(live)?.problem ?? null
+  return live?.champion.model.health?.().problem ?? null
 }
 
 /** Whether requests are answered: the models are loaded, and the champion, or its fallback, can be reached. */
