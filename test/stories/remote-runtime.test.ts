@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { deployments } from '../../src/contract/deployments.ts'
 import { documents } from '../../src/contract/documents.ts'
+import { drift } from '../../src/contract/drift.ts'
 import { registry } from '../../src/contract/registry.ts'
+import { numericCsvHeader, numericCsvLine } from '../../src/lib/numeric-csv.ts'
 import { deployModel, deployment, modelWithCut, openWorld, registerModel, rowsOf, type World } from '../world.ts'
 
 /** A model server of our own making: it answers what a test sets, and counts what it is asked. */
@@ -207,4 +209,22 @@ test('a version whose files lie elsewhere is served by its features alone', asyn
     documents: [deployment('external', 'external', { runtime: { kind: 'remote', protocol: 'http', url } })],
   })
   expect((await ask('external', 0.125)).score).toBe(0.375)
+})
+
+test('its reference is scored once a deployment says where, so that drift can be watched', async () => {
+  answer = sums
+  const text =
+    numericCsvHeader(['a', 'b', 'label']) + Array.from({ length: 200 }, (_, i) => numericCsvLine([i / 200, 0.25, i % 2])).join('')
+  const reference = (await world.admin.call(registry.uploadArtifact, { body: text as never })).digest
+  const version = { model: 'watched', source: 's3://bucket/watched', features: ['a', 'b'], reference, alias: 'champion' } as const
+  await world.admin.call(registry.registerVersion, version as never)
+  await world.settle()
+  const profile = () => world.admin.call(drift.getProfile, { model: 'watched', version: 1 })
+  await expect(profile()).rejects.toMatchObject({ code: 'not_found' })
+  await world.admin.call(documents.apply, {
+    documents: [deployment('watched', 'watched', { runtime: { kind: 'remote', protocol: 'http', url, connections: 5 } })],
+  })
+  await described('watched')
+  await world.settle()
+  expect((await profile()).features.at(-1)).toMatchObject({ name: 'score', mean: expect.closeTo(0.4975 + 0.25, 5) })
 })

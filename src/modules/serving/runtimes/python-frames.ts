@@ -5,7 +5,7 @@ import { elementsIn, isDatatype, type Tensor } from '../../../lib/tensors/tensor
 export type Frame = { readonly head: Readonly<Record<string, unknown>>; readonly body: Buffer }
 type TensorHead = { readonly name: string; readonly datatype: string; readonly shape: readonly number[]; readonly bytes: number }
 
-export const MOST_FRAME_BYTES = 256 * 1024 * 1024
+const MOST_FRAME_BYTES = 256 * 1024 * 1024
 const LENGTHS_BYTES = 8
 
 /** The pieces of a frame, to be written one after another. Throws RangeError for one that is larger than a frame may be. */
