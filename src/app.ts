@@ -32,7 +32,7 @@ import { createWebhooks, webhooksTable } from './modules/models/webhooks/index.t
 import { createAdvisor, createCheckDeployment, decisionsTable } from './modules/serving/advisor/index.ts'
 import { batchPartitionsTable, batchRunsTable, checkBatch, createBatch } from './modules/serving/batch/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
-import { createRuntimes } from './modules/serving/runtimes/index.ts'
+import { createModelFolders, createRuntimes } from './modules/serving/runtimes/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
 import { checkAlert, createAlerts } from './modules/watch/alerts/index.ts'
 import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
@@ -175,8 +175,17 @@ function buildModules(infra: Infra) {
   const rules = { Alert: checkAlert, BatchScoring: checkBatch, Deployment: createCheckDeployment(sql.dialect), Loop: checkLoop }
   const documents = createDocuments({ ...core, rules })
 
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: config.modelMemoryBytes })
   const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
+  const folders = createModelFolders({ blobs, folder: path.join(config.data, 'models'), filesOf: artifacts.filesOfFrozen })
+  const runtimes = createRuntimes({
+    blobs,
+    clock,
+    log,
+    random: infra.random,
+    memoryBytes: config.modelMemoryBytes,
+    remote: { hosts: config.remoteHosts, readSecret: infra.readSecret },
+    python: { folders, interpreter: config.python, environment: infra.childEnvironment },
+  })
   const uploads = createUploads({ sql, blobs, clock, ids, artifacts, uploadLimitBytes: config.uploadLimitBytes })
   const collector = createCollector({ sql, blobs, clock, log, tables: audited })
   const runs = createRuns({ sql, clock, log, random: infra.random })
@@ -289,7 +298,7 @@ function routesOf(infra: Infra, modules: Modules, statistics: Statistics) {
     ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
     ...huggingfaceRoutes({ ...modules, blobs: infra.blobs, bodyLimitBytes: config.bodyLimitBytes }),
-    ...prometheusRoutes({ telemetry, infra }),
+    ...prometheusRoutes({ telemetry, deployments, infra }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]
 }

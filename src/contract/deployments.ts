@@ -24,7 +24,14 @@ export const RuntimeSpec = z.discriminatedUnion('kind', [
     kind: z.literal('remote'),
     protocol: z.enum(['oip', 'oip-grpc', 'torchserve', 'bentoml', 'ray', 'http']).default('oip'),
     url: z.url({ protocol: /^(https?|grpcs?)$/ }).describe('base URL of the model server; its host must be among the setting remoteHosts'),
-    model: z.string().min(1).max(256).optional().describe('its name there; the deployment’s own when absent'),
+    model: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe(
+        'its name or route there; the registered model’s name when absent. `{version}` here and in the URL is the version’s number',
+      ),
     headersFrom: z
       .record(z.string().regex(/^[a-zA-Z0-9-]{1,64}$/), z.string().regex(/^[A-Z][A-Z0-9_]{0,99}$/))
       .default({})
@@ -100,6 +107,14 @@ export const TrafficRoute = z.object({
 })
 export type TrafficRoute = z.infer<typeof TrafficRoute>
 
+/** How what runs the champion fares, where that is not this process itself. */
+export const RuntimeHealth = z.object({
+  platform: z.string(),
+  breaker: z.enum(['closed', 'open', 'half_open']).nullable().describe('of a server elsewhere: open = it is not asked'),
+  workers: z.object({ wanted: z.int(), ready: z.int(), restarts: z.int(), waiting: z.int().describe('calls') }).nullable(),
+})
+export type RuntimeHealth = z.infer<typeof RuntimeHealth>
+
 export const Deployment = z.object({
   name: Name,
   project: Name,
@@ -107,6 +122,7 @@ export const Deployment = z.object({
   route: TrafficRoute,
   ready: z.boolean(),
   problem: z.string().nullable().describe('why it is not ready'),
+  runtime: RuntimeHealth.nullable().describe('null for models that run in this process'),
   anomalies: z
     .array(z.object({ feature: z.string(), count: z.int(), last: z.number() }))
     .describe('values outside what is expected of a feature, counted since this process began'),
@@ -119,6 +135,8 @@ const Prediction = z.object({
   modelVersion: z.int(),
   score: z.number(),
   prediction: z.number(),
+  band: z.string().nullable().describe('the confidence band of the score, where the version names any'),
+  reason: z.string().nullable().describe('of the rule that decided, where one did'),
 })
 
 export const deployments = {

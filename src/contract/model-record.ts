@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ModelSignature } from './artifacts.ts'
+import { Processing } from './processing.ts'
 import { Digest, Instant, Labels, ModelName, Tags } from './scalars.ts'
 
 /** A name that points at one version. These four steer serving and rollouts; any other is the team’s own. */
@@ -63,6 +64,7 @@ export const ModelVersion = z.object({
   signature: ModelSignature.nullable(),
   unsafe: z.array(z.string()).describe('files that run code when they are loaded; never loaded in this process'),
   semanticVersion: z.string().nullable(),
+  processing: Processing.nullable().describe('what is done around the model wherever it is scored'),
   reference: Digest.nullable().describe('the frozen reference rows, as CSV: features, then label'),
   evaluation: Evaluation.nullable(),
   manifest: z.object({

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ByteBody, endpoint } from './endpoint.ts'
 import { Alias, AliasRecord, Evaluation, Model, ModelVersion, Stage } from './model-record.ts'
+import { Processing } from './processing.ts'
 import { Digest, Id, Instant, Labels, Limit, ModelName, Reason, Tags, VersionNumber } from './scalars.ts'
 
 const oneModel = z.strictObject({ model: ModelName })
@@ -44,6 +45,7 @@ export const registry = {
         .max(10_000)
         .optional()
         .describe('feature names, in the order of the input’s columns; needed with `artifact`, else read from the signature'),
+      processing: Processing.optional().describe('steps before the model and after it; they travel with the version'),
       reference: Digest.optional(),
       evaluation: Evaluation.optional(),
       commit: z.string().max(100).optional(),

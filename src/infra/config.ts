@@ -89,6 +89,18 @@ export const Settings = z.strictObject({
     .positive()
     .default(megabytes(4_096))
     .describe('most bytes of models in memory, counted by their files; those not asked for longest are put aside'),
+  python: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('interpreter that may load models of MLflow folders, with mlflow and what the models need; loading a model runs its code'),
+  remoteHosts: z
+    .string()
+    .transform((text) => text.split(',').map((host) => host.trim()))
+    .or(z.array(z.string()))
+    .pipe(z.array(z.string().regex(/^(\*\.)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/, 'a host is name, name:port or *.domain')))
+    .default([])
+    .describe('hosts that deployments may call models on: name, name:port, *.domain; separated by commas in the environment'),
   columnsMemoryBytes: z.coerce
     .number()
     .int()

@@ -19,6 +19,7 @@ const calm: Known = {
     },
     route: { mode: 'steady', championVersion: 1, challengerVersion: null, percent: 0 },
     ready: true,
+    runtime: null,
     problem: null,
     anomalies: [],
     changedAt: 0,

@@ -91,7 +91,9 @@ test('the columns of a list come from its schema: names, then states and times, 
     'champion version',
     'challenger version',
     'percent',
+    'breaker',
     'problem',
+    'platform',
   ])
   expect(tableOf([], outputSchema(registry.listVersions).items, NOW).headings.slice(0, 3)).toEqual(['model', 'version', 'size bytes'])
 })

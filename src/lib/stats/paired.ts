@@ -20,6 +20,8 @@ export type PairedInput = {
   readonly challenger: Scores
   /** A row counts as 1 from this score on. 0.5 if not given. */
   readonly threshold?: number
+  /** The same for the challenger, where it is another. */
+  readonly challengerThreshold?: number
   /** The confidence of the intervals. 0.95 if not given. */
   readonly confidence?: number
   /** Seeds the bootstrap of F1. */
@@ -57,12 +59,13 @@ export type PairedComparison = {
  */
 export function comparePaired(input: PairedInput): PairedComparison {
   const { labels, champion, challenger, threshold = 0.5, confidence = 0.95, seed = 1 } = input
+  const challengerThreshold = input.challengerThreshold ?? threshold
   if (!(confidence > 0 && confidence < 1)) throw new RangeError(`confidence lies between 0 and 1, not ${confidence}`)
-  const cells = cellsOf(labels, champion, challenger, threshold)
+  const cells = cellsOf(labels, champion, challenger, [threshold, challengerThreshold])
   const onlyChampionWrong = cells[LABEL | CHALLENGER]! + cells[CHAMPION]!
   const onlyChallengerWrong = cells[LABEL | CHAMPION]! + cells[CHALLENGER]!
   const before = confusionOf(labels, champion, threshold)
-  const after = confusionOf(labels, challenger, threshold)
+  const after = confusionOf(labels, challenger, challengerThreshold)
   const z = normalQuantile((1 + confidence) / 2)
   const brier = (label: number, score: number) => (score - label) ** 2
   return {
@@ -92,13 +95,18 @@ const LABEL = 4
 const CHAMPION = 2
 const CHALLENGER = 1
 
-function cellsOf(labels: Labels, champion: Scores, challenger: Scores, threshold: number): number[] {
+function cellsOf(
+  labels: Labels,
+  champion: Scores,
+  challenger: Scores,
+  [one, other]: readonly [champion: number, challenger: number],
+): number[] {
   if (labels.length !== champion.length || labels.length !== challenger.length)
     throw new RangeError(`${labels.length} labels do not match ${champion.length} champion and ${challenger.length} challenger scores`)
   const cells = new Array<number>(8).fill(0)
   for (let i = 0; i < labels.length; i++) {
     if (labels[i] !== 0 && labels[i] !== 1) throw new RangeError(`label ${i} is ${labels[i]}, not 0 or 1`)
-    cells[(labels[i] ? LABEL : 0) + (champion[i]! >= threshold ? CHAMPION : 0) + (challenger[i]! >= threshold ? CHALLENGER : 0)]!++
+    cells[(labels[i] ? LABEL : 0) + (champion[i]! >= one ? CHAMPION : 0) + (challenger[i]! >= other ? CHALLENGER : 0)]!++
   }
   return cells
 }

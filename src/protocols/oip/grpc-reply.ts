@@ -68,8 +68,9 @@ function contentFields({ datatype, data }: Tensor): Message[] {
  * rows, and are kept encoded.
  */
 export function createRowsReply(): (
-  answer: { model: string; id: string; threshold: number; fallback: boolean },
+  answer: { model: string; id: string; fallback: boolean },
   scored: Scored,
+  predictions: Int32Array,
 ) => GrpcReply {
   const described = new Map<number, Uint8Array>()
   const heads = new Map<string, Uint8Array>()
@@ -93,16 +94,15 @@ export function createRowsReply(): (
     return encoded
   }
 
-  return ({ model, id, threshold, fallback }, { scores, versions }) => {
+  return ({ model, id, fallback }, { scores, versions }, predictions) => {
     const rows = scores.length
     const parts: Uint8Array[] = [headOf(model, versions[0]!), ...textField(3, id)]
     if (fallback) parts.push(...messageField(4, [textField(1, 'fallback'), messageField(2, [varintField(1, 1)])]))
     parts.push(descriptionsOf(rows))
     if (rows === 1) {
-      parts.push(oneRow(scores[0]!, scores[0]! >= threshold ? 1 : 0, versions[0]!))
+      parts.push(oneRow(scores[0]!, predictions[0]!, versions[0]!))
       return parts
     }
-    const predictions = Int32Array.from(scores, (score) => (score >= threshold ? 1 : 0))
     parts.push(...rawField(scores), ...rawField(predictions), ...rawField(Int32Array.from(versions)))
     return parts
   }

@@ -72,7 +72,8 @@ function createInfer({ deployments, ids, statistics }: Deps) {
     }
     const { id, scored } = await inference.score(caller, live, target, rows)
     if (!scored.recorded) trailers['setpoint-recorded'] = 'false'
-    return rowsReply({ model: live.name, id, threshold: live.spec.threshold, fallback: scored.fallback }, scored)
+    const predictions = deployments.predictions(live, scored.scores, scored.versions, rows.values)
+    return rowsReply({ model: live.name, id, fallback: scored.fallback }, scored, predictions)
   }
 
   return {

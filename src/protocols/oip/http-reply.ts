@@ -60,10 +60,11 @@ function outputText(output: Tensor, sizeBytes: number | undefined): string {
 
 /** The JSON of the answer to rows of a tabular model, without the tensors in between. */
 export function rowsText(
-  head: { readonly model: string; readonly id: string; readonly fallback: boolean; readonly threshold: number },
+  head: { readonly model: string; readonly id: string; readonly fallback: boolean },
   { scores, versions }: { readonly scores: Float32Array; readonly versions: readonly number[] },
+  predictions: Int32Array,
 ): string {
-  const { model, id, fallback, threshold } = head
+  const { model, id, fallback } = head
   const parameters = fallback ? ',"parameters":{"fallback":true}' : ''
   const shape = `[${scores.length},1]`
   let numbers = ''
@@ -72,7 +73,7 @@ export function rowsText(
     const score = scores[row]!
     const comma = row === 0 ? '' : ','
     numbers += comma + (Number.isFinite(score) ? score : 'null')
-    classes += comma + (score >= threshold ? '1' : '0')
+    classes += comma + predictions[row]
   }
   return `{"model_name":"${model}","model_version":"${versions[0]}","id":${JSON.stringify(id)}${parameters},"outputs":[{"name":"score","datatype":"FP32","shape":${shape},"data":[${numbers}]},{"name":"prediction","datatype":"INT32","shape":${shape},"data":[${classes}]},{"name":"version","datatype":"INT32","shape":${shape},"data":[${versions.join(',')}]}]}`
 }

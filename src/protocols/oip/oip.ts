@@ -132,8 +132,8 @@ function createInferenceHandles({ deployments, ids, statistics, bodyLimitBytes }
       }
       const { id, scored } = await inference.score(caller, live, target, rows)
       if (!scored.recorded) response.setHeader('setpoint-recorded', 'false')
-      const { threshold } = live.spec
-      sendText(response, rowsText({ model: live.name, id, fallback: scored.fallback, threshold }, scored))
+      const predictions = deployments.predictions(live, scored.scores, scored.versions, rows.values)
+      sendText(response, rowsText({ model: live.name, id, fallback: scored.fallback }, scored, predictions))
     },
     inferStream: (exchange: Exchange) => stream(exchange, (live, body) => readCall(exchange, live, body).call, answerText),
     async generate(exchange: Exchange): Promise<void> {

@@ -48,12 +48,16 @@ export function predictRoutes(deps: Deps): Route[] {
       { deployment: live.name, ids: rowIds, values: rows.values, ...asked, idempotencyKey: idempotencyKeyFrom(http.headers) },
       caller,
     )
-    const predictions = rowIds.map((rowId, row) => ({
-      id: rowId,
-      prediction: scored.scores[row]! >= live.spec.threshold ? 1 : 0,
-      score: scored.scores[row]!,
-      model_version: String(scored.versions[row]),
-    }))
+    const width = live.champion.features.length
+    const predictions = rowIds.map((rowId, row) => {
+      const [score, version] = [scored.scores[row]!, scored.versions[row]!]
+      const { prediction, band, reason } = deployments.decide(live, {
+        version,
+        score,
+        values: rows.values.subarray(row * width, (row + 1) * width),
+      })
+      return { id: rowId, prediction, score, model_version: String(version), ...(band && { band }), ...(reason && { reason }) }
+    })
     const explanation = request.explain && (await explain(deps, live, caller, rows.values, scored.versions[0]!, scored.scores[0]!))
     if (!scored.recorded) response.setHeader('setpoint-recorded', 'false')
     sendJson(response, 200, {

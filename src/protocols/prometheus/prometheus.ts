@@ -1,15 +1,16 @@
 import type { Route } from '../../infra/http/route.ts'
 import type { Infra } from '../../infra/open.ts'
+import type { Deployments } from '../../modules/serving/deployments/index.ts'
 import type { Telemetry } from '../../modules/watch/telemetry/index.ts'
 
-type Deps = { telemetry: Telemetry; infra: Pick<Infra, 'columns' | 'spool'> }
+type Deps = { telemetry: Telemetry; deployments: Pick<Deployments, 'runtimeHealth'>; infra: Pick<Infra, 'columns' | 'spool'> }
 type Sample = { readonly labels: Readonly<Record<string, string>>; readonly value: number }
 type Metric = { readonly name: string; readonly help: string; readonly type: 'gauge' | 'counter'; readonly samples: readonly Sample[] }
 
 const WINDOW_MS = 60_000
 
 /** What Prometheus scrapes: traffic and latency of the caller’s project, and the health of what moves telemetry. */
-export function prometheusRoutes({ telemetry, infra }: Deps): Route[] {
+export function prometheusRoutes({ telemetry, deployments, infra }: Deps): Route[] {
   return [
     {
       method: 'GET',
@@ -19,6 +20,7 @@ export function prometheusRoutes({ telemetry, infra }: Deps): Route[] {
         const columns = await infra.columns.health()
         const traffic = columns.up ? (await telemetry.summarizeTraffic({ windowMs: WINDOW_MS }, caller)).deployments : []
         const moving = telemetry.health()
+        const runtimes = await deployments.runtimeHealth(caller.project)
         const of = (value: (one: (typeof traffic)[number]) => number): Sample[] =>
           traffic.map((one) => ({ labels: { deployment: one.deployment }, value: value(one) }))
         const text = [
@@ -34,6 +36,7 @@ export function prometheusRoutes({ telemetry, infra }: Deps): Route[] {
             type: 'gauge' as const,
             samples: of((one) => one.latencyUs[q] / 1e6),
           })),
+          ...runtimeMetrics(runtimes),
           {
             name: 'setpoint_telemetry_queued_bytes',
             help: 'Telemetry on disk that the store has not taken yet.',
@@ -68,6 +71,36 @@ export function prometheusRoutes({ telemetry, infra }: Deps): Route[] {
         response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text.join(''))
       },
     },
+  ]
+}
+
+const breakerValues = { closed: 0, half_open: 1, open: 2 } as const
+
+/** How the runtimes outside this process fare: workers and servers elsewhere. */
+function runtimeMetrics(runtimes: Awaited<ReturnType<Deployments['runtimeHealth']>>): Metric[] {
+  const gauge = (name: string, help: string, value: (one: (typeof runtimes)[number]) => number | undefined): Metric => ({
+    name,
+    help,
+    type: 'gauge',
+    samples: runtimes.flatMap((one) => {
+      const number = value(one)
+      return number === undefined ? [] : [{ labels: { deployment: one.deployment }, value: number }]
+    }),
+  })
+  return [
+    gauge('setpoint_runtime_up', 'Whether the champion’s runtime outside this process answers.', ({ problem }) =>
+      problem === null ? 1 : 0,
+    ),
+    gauge('setpoint_runtime_breaker', 'Circuit breaker of the model server: 0 closed, 1 half open, 2 open.', ({ breaker }) =>
+      breaker === null ? undefined : breakerValues[breaker],
+    ),
+    gauge('setpoint_runtime_workers_ready', 'Worker processes that take calls.', ({ workers }) => workers?.ready),
+    gauge(
+      'setpoint_runtime_worker_restarts',
+      'Worker processes that were replaced since they were loaded.',
+      ({ workers }) => workers?.restarts,
+    ),
+    gauge('setpoint_runtime_waiting_calls', 'Calls that wait for a worker.', ({ workers }) => workers?.waiting),
   ]
 }
 

@@ -4,7 +4,7 @@ import { createRandom } from '../../../lib/random.ts'
 import { checkNewest, checkSlice, type Pair } from './checks.ts'
 import { conclude } from './conclude.ts'
 
-const THRESHOLD = 0.5
+const THRESHOLD = { threshold: 0.5, challengerThreshold: 0.5 }
 const spec = (given: object = {}) => GateSpec.parse({ metric: 'error_rate', minRows: 200, ...given })
 
 /** Rows of alternating labels on which each version is wrong with its own probability. */

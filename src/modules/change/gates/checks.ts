@@ -5,6 +5,8 @@ import { comparePaired } from '../../../lib/stats/paired.ts'
 
 /** Both models’ scores on the same labelled rows. */
 export type Pair = { readonly labels: Float32Array; readonly champion: Float32Array; readonly challenger: Float32Array }
+/** The score from which each version says 1. */
+export type Thresholds = { readonly threshold: number; readonly challengerThreshold: number }
 type Slice = Spec<'Gate'>['slices'][number]
 
 const metrics = { f1: 'f1', error_rate: 'error', log_loss: 'logLoss', brier: 'brier' } as const satisfies Record<GateMetric, string>
@@ -13,7 +15,7 @@ const metrics = { f1: 'f1', error_rate: 'error', log_loss: 'logLoss', brier: 'br
 const SLICE_ROWS = 20
 
 /** What the newest window shows: better, or not worse by the margin, with the confidence the gate asks for. */
-export function checkNewest(spec: Spec<'Gate'>, pair: Pair, threshold: number): GateCheck {
+export function checkNewest(spec: Spec<'Gate'>, pair: Pair, thresholds: Thresholds): GateCheck {
   const bound = spec.require === 'better' ? 0 : -spec.margin
   const required =
     spec.require === 'better'
@@ -23,7 +25,7 @@ export function checkNewest(spec: Spec<'Gate'>, pair: Pair, threshold: number): 
     spec,
     name: 'newest window',
     pair,
-    threshold,
+    thresholds,
     minRows: spec.minRows,
     required,
     passes: ({ low }) => low !== null && low > bound,
@@ -37,7 +39,7 @@ export function checkSlice(
   pair: Pair,
   matrix: LabelledMatrix,
   features: readonly string[],
-  threshold: number,
+  thresholds: Thresholds,
 ): GateCheck {
   const required = `it may be worse by at most ${slice.maxRegression}`
   const chosen = rowsOfSlice(slice, matrix, features)
@@ -46,7 +48,7 @@ export function checkSlice(
     spec,
     name: slice.name,
     pair: part,
-    threshold,
+    thresholds,
     minRows: SLICE_ROWS,
     required,
     passes: ({ difference }) => difference !== null && difference >= -slice.maxRegression,
@@ -57,18 +59,18 @@ type Check = {
   spec: Spec<'Gate'>
   name: string
   pair: Pair
-  threshold: number
+  thresholds: Thresholds
   minRows: number
   required: string
   passes: (compared: { difference: number | null; low: number | null }) => boolean
 }
 
-function check({ spec, name, pair, threshold, minRows, required, passes }: Check): GateCheck {
+function check({ spec, name, pair, thresholds, minRows, required, passes }: Check): GateCheck {
   const rows = pair.labels.length
   const known = { name, rows, metric: spec.metric, required }
   if (rows < minRows)
     return { ...known, champion: null, challenger: null, difference: null, low: null, high: null, outcome: 'insufficient_data' }
-  const compared = comparePaired({ ...pair, threshold, confidence: spec.confidence, seed: rows }).metrics[metrics[spec.metric]]
+  const compared = comparePaired({ ...pair, ...thresholds, confidence: spec.confidence, seed: rows }).metrics[metrics[spec.metric]]
   const { champion, challenger, improvement: difference } = compared
   const { low, high } = compared.interval ?? { low: null, high: null }
   if (difference === null) return { ...known, champion, challenger, difference, low, high, outcome: 'insufficient_data' }

@@ -1,3 +1,4 @@
+import type { DeploymentSpec } from '../../../contract/deployments.ts'
 import { AppError } from '../../../contract/errors.ts'
 import type { GateCheck } from '../../../contract/gates.ts'
 import type { Spec } from '../../../contract/kinds.ts'
@@ -6,6 +7,7 @@ import { excludingFrom } from '../../../contract/quarantine.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import { type LabelledMatrix, readReference } from '../../../infra/labelled-rows.ts'
 import { numericCsvHeader, numericCsvLine } from '../../../lib/numeric-csv.ts'
+import { thresholdOf } from '../../../lib/processing/processing.ts'
 import type { QuarantineWindows } from '../../data/quarantine/index.ts'
 import type { Runtimes, Scorer } from '../../serving/runtimes/index.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
@@ -27,17 +29,21 @@ export async function compareVersions(
   spec: Spec<'Gate'>,
   versions: readonly [champion: ModelVersion, challenger: ModelVersion],
   window: Window,
-  threshold: number,
+  { threshold, runtime }: Pick<DeploymentSpec, 'threshold' | 'runtime'>,
 ): Promise<{ checks: GateCheck[]; evidence: string }> {
   const { blobs, runtimes } = deps
   const [champion, challenger] = versions
   if (champion.features.join() !== challenger.features.join())
     throw new AppError('conflict', `version ${challenger.version} takes other features than the champion, version ${champion.version}`)
+  const thresholds = {
+    threshold: thresholdOf(champion.processing, threshold),
+    challengerThreshold: thresholdOf(challenger.processing, threshold),
+  }
   const scorers: Scorer[] = []
   try {
-    for (const version of versions) scorers.push(await runtimes.load(version))
+    for (const version of versions) scorers.push(await runtimes.load(version, runtime))
     const newest = await pairUp(await newestRows(deps, window, champion.features.length), scorers[0]!, scorers[1]!)
-    const checks: GateCheck[] = [checkNewest(spec, newest, threshold)]
+    const checks: GateCheck[] = [checkNewest(spec, newest, thresholds)]
     if (spec.slices.length > 0) {
       if (!champion.reference)
         throw new AppError(
@@ -46,7 +52,7 @@ export async function compareVersions(
         )
       const matrix = await readReference(blobs, champion.reference, champion.features)
       const frozen = await pairUp(matrix, scorers[0]!, scorers[1]!)
-      for (const slice of spec.slices) checks.push(checkSlice(spec, slice, frozen, matrix, champion.features, threshold))
+      for (const slice of spec.slices) checks.push(checkSlice(spec, slice, frozen, matrix, champion.features, thresholds))
     }
     return { checks, evidence: await keepEvidence(blobs, newest) }
   } finally {

@@ -48,7 +48,7 @@ export function createGates(deps: Deps): Gates {
       if (!champion) throw new AppError('conflict', `model ${target.spec.model} has no champion to compare with`)
       const candidate = await registry.version(caller.project, target.spec.model, challenger)
       const window = { project: caller.project, deployment, fromMs, toMs }
-      const { checks, evidence } = await compareVersions(deps, spec, [champion, candidate], window, target.spec.threshold)
+      const { checks, evidence } = await compareVersions(deps, spec, [champion, candidate], window, target.spec)
       if (spec.load) {
         const sinceMs = clock.now() - spec.load.withinMs
         checks.push(checkLoad(spec.load, await newestEvidence(sql, caller.project, subjectOf(candidate), sinceMs)))

@@ -22,7 +22,8 @@ export function createCountPairs({ sql, clock, deployments, quarantine }: Deps, 
       const { node, number } = segmentPosition(segmentId)
       if ((before.counted[node] ?? '') >= number) return
       const scored = pairs.filter((pair) => pair.atMs >= rollout.stageStartedAt).flatMap((pair) => pairFrom(pair, rollout))
-      const test = addPairs(before[rollout.state], scored, rollout.threshold, rollout.plan[rollout.state])
+      const thresholds = { champion: rollout.threshold, challenger: rollout.challengerThreshold ?? rollout.threshold }
+      const test = addPairs(before[rollout.state], scored, thresholds, rollout.plan[rollout.state])
       const after: Evidence = { ...before, [rollout.state]: test, counted: { ...before.counted, [node]: number } }
       await store.evidences.save(tx, after)
       const health = () => deployments.challengerHealth(project, rollout.deployment, rollout.id)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createRandom, type Random } from '../../../lib/random.ts'
 import { addPairs, type ScoredPair, type StageEvidence, verdictOf } from './evidence.ts'
 
-const THRESHOLD = 0.5
+const THRESHOLD = { champion: 0.5, challenger: 0.5 }
 const plan = { margin: 0.02, alpha: 0.05 }
 const MIN_ROWS = 100
 
@@ -87,4 +87,10 @@ test.each([
 test('evidence beyond what JSON can hold is shown as the most', () => {
   const { shown } = addPairs(null, repeated(200_000, pair(false, true)), THRESHOLD, plan)
   expect(shown.evidenceNotWorse).toBe(1e300)
+})
+
+test('each version is right or wrong at its own threshold', () => {
+  const scored = { label: 1, championScore: 0.4, challengerScore: 0.4 }
+  expect(addPairs(null, [scored], { champion: 0.3, challenger: 0.5 }, plan).shown).toMatchObject({ better: 0, worse: 1 })
+  expect(addPairs(null, [scored], { champion: 0.5, challenger: 0.3 }, plan).shown).toMatchObject({ better: 1, worse: 0 })
 })

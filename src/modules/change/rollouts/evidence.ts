@@ -12,19 +12,26 @@ const MOST_EVIDENCE = 1e300
 
 /** One labelled row that both versions scored. */
 export type ScoredPair = { readonly label: number; readonly championScore: number; readonly challengerScore: number }
+/** The score from which each version says 1. */
+export type Thresholds = { readonly champion: number; readonly challenger: number }
 export type TestPlan = { readonly margin: number; readonly alpha: number }
 /** The evidence of one stage, as shown and as needed to go on with it. */
 export type StageEvidence = { readonly shown: PairedEvidence; readonly state: PairedTestState }
 
 /**
- * Adds rows to the paired sequential test of a stage. The loss is 0 or 1 a row: right or wrong at the threshold. The
+ * Adds rows to the paired sequential test of a stage. The loss is 0 or 1 a row: right or wrong at the version’s own threshold. The
  * verdict may be looked at after every row without raising its error rate above alpha.
  */
-export function addPairs(earlier: StageEvidence | null, pairs: readonly ScoredPair[], threshold: number, plan: TestPlan): StageEvidence {
+export function addPairs(
+  earlier: StageEvidence | null,
+  pairs: readonly ScoredPair[],
+  thresholds: Thresholds,
+  plan: TestPlan,
+): StageEvidence {
   const counts = { better: 0, worse: 0, tied: 0 }
   for (const { label, championScore, challengerScore } of pairs) {
-    const champion = championScore >= threshold === label >= 0.5
-    const challenger = challengerScore >= threshold === label >= 0.5
+    const champion = championScore >= thresholds.champion === label >= 0.5
+    const challenger = challengerScore >= thresholds.challenger === label >= 0.5
     counts[champion === challenger ? 'tied' : challenger ? 'better' : 'worse'] += 1
   }
   const test = createPairedTest({ margin: plan.margin, harmMargin: 0, alpha: plan.alpha }, earlier?.state)

@@ -3,6 +3,7 @@ import type { ModelVersion } from '../../../contract/model-record.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import { thresholdOf } from '../../../lib/processing/processing.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
 import type { Deployments } from '../../serving/deployments/index.ts'
@@ -27,7 +28,7 @@ export function createStart(
     const { deployment, challenger, key, reason } = start
     const { project } = caller
     const target = await documents.need('Deployment', project, deployment)
-    const champion = await comparableChampion(registry, project, target.spec.model, challenger)
+    const { champion, candidate } = await comparable(registry, project, target.spec.model, challenger)
     return await sql.transaction(async (tx) => {
       const earlier = key === undefined ? undefined : await store.rollouts.findByKey(tx, project, key)
       if (earlier) return shownRollout(earlier)
@@ -38,7 +39,7 @@ export function createStart(
           'conflict',
           `deployment ${deployment} is in rollout ${busy.id} of version ${busy.challenger}; wait for it or roll it back`,
         )
-      const rollout = newRollout(ids('roll'), start, target, champion.version, clock.now())
+      const rollout = newRollout(ids('roll'), start, target, { champion, candidate }, clock.now())
       await store.rollouts.insert(tx, project, rollout, key)
       await store.evidences.insert(tx, project, { id: rollout.id, shadow: null, canary: null, counted: {} })
       await registry.moveAliasIn(tx, { model: rollout.model, alias: 'challenger', version: challenger, reason }, caller)
@@ -55,8 +56,10 @@ export function createStart(
   }
 }
 
-/** The champion the challenger is paired with on every request. Throws `conflict` when there is none, or it takes other features. */
-async function comparableChampion(registry: Registry, project: string, model: string, challenger: number): Promise<ModelVersion> {
+type Pair = { readonly champion: ModelVersion; readonly candidate: ModelVersion }
+
+/** The challenger, and the champion it is paired with on every request. Throws `conflict` when there is none, or it takes other features. */
+async function comparable(registry: Registry, project: string, model: string, challenger: number): Promise<Pair> {
   const champion = await registry.champion(project, model)
   if (!champion) throw new AppError('conflict', `model ${model} has no champion; register a version with "--alias champion" instead`)
   const candidate = await registry.version(project, model, challenger)
@@ -65,15 +68,15 @@ async function comparableChampion(registry: Registry, project: string, model: st
       'conflict',
       `version ${challenger} takes other features than the champion, version ${champion.version}; requests cannot be paired`,
     )
-  return champion
+  return { champion, candidate }
 }
 
-function newRollout(id: string, start: Start, { spec }: Declared<'Deployment'>, champion: number, nowMs: number): Kept {
+function newRollout(id: string, start: Start, { spec }: Declared<'Deployment'>, { champion, candidate }: Pair, nowMs: number): Kept {
   return {
     id,
     deployment: start.deployment,
     model: spec.model,
-    champion,
+    champion: champion.version,
     challenger: start.challenger,
     state: 'shadow',
     held: false,
@@ -85,6 +88,7 @@ function newRollout(id: string, start: Start, { spec }: Declared<'Deployment'>, 
     startedAt: nowMs,
     stageStartedAt: nowMs,
     endedAt: null,
-    threshold: spec.threshold,
+    threshold: thresholdOf(champion.processing, spec.threshold),
+    challengerThreshold: thresholdOf(candidate.processing, spec.threshold),
   }
 }

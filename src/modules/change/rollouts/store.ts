@@ -6,7 +6,12 @@ import type { StageEvidence } from './evidence.ts'
 export const rolloutsTable = { table: 'rollouts', key: ['id'] } as const
 
 /** A rollout as decided; its evidence so far is kept apart, because it changes with every batch of labels and decides nothing by itself. */
-export type Kept = Rollout & { readonly threshold: number }
+export type Kept = Rollout & {
+  /** The champion’s. */
+  readonly threshold: number
+  /** The challenger’s, where it brings its own. */
+  readonly challengerThreshold?: number
+}
 /** The sequential tests of a rollout, and the last segment of each node that was counted. */
 export type Evidence = {
   readonly id: string
@@ -34,6 +39,6 @@ export function createStore(sql: Sql) {
   }
 }
 
-export function shownRollout({ threshold: _threshold, ...rollout }: Kept): Rollout {
+export function shownRollout({ threshold: _threshold, challengerThreshold: _own, ...rollout }: Kept): Rollout {
   return rollout
 }

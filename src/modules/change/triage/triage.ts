@@ -49,8 +49,7 @@ export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documen
     async diagnose(window) {
       const reference = await deps.drift.reference(window.project, window.spec.monitor)
       const monitor = await deps.documents.find('Monitor', window.project, window.spec.monitor)
-      const deployment = await deps.documents.find('Deployment', window.project, window.spec.deployment)
-      if (!reference || !monitor || !deployment) return undefined
+      if (!reference || !monitor) return undefined
       return assess(
         {
           profile: reference.profile.profile,
@@ -63,7 +62,7 @@ export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documen
             limit: SAMPLE_ROWS,
           }),
           labelled: await labelled(window),
-          threshold: deployment.spec.threshold,
+          threshold: reference.threshold,
           baselineErrors: reference.profile.labelErrors,
           baselineRows: reference.profile.labelRows,
           tolerance: monitor.spec.tolerance.error,

@@ -9,7 +9,7 @@ import { mediaTypeOf } from '../../../lib/media-type.ts'
 import type { FolderFile } from '../../../lib/model-files/describe-folder.ts'
 import { filesBelow, inspectModel } from './inspect.ts'
 import { createStore, type Entry, type Store } from './store.ts'
-import { filesOfTree, freezeTree } from './trees.ts'
+import { filesOfFrozen, filesOfTree, freezeTree } from './trees.ts'
 
 /** A file of the tree: its path from the root of the project, the SHA-256 of its content, its size. */
 export type ArtifactFile = { readonly path: string; readonly digest: string; readonly sizeBytes: number; readonly updatedAt: number }
@@ -53,6 +53,8 @@ export type Artifacts = Contract & {
   freeze(project: string, folder: string): Promise<string>
   /** The files of a frozen tree, by their paths from the folder on; none when there is no such tree. */
   filesOfTree(project: string, tree: string): Promise<FolderFile[]>
+  /** The same for whoever holds the id of the tree from a record of the project that froze it. */
+  filesOfFrozen(tree: string): Promise<FolderFile[]>
 }
 
 type Deps = { readonly sql: Sql; readonly blobs: Blobs; readonly clock: Clock; readonly uploadLimitBytes: number }
@@ -134,6 +136,7 @@ export function createArtifacts(deps: Deps): Artifacts {
       return await freezeTree(deps, project, frozen)
     },
     filesOfTree: (project, tree) => filesOfTree(sql, project, tree),
+    filesOfFrozen: (tree) => filesOfFrozen(sql, tree),
   }
   return { ...files, ...verbsOf(deps, store, files) }
 }

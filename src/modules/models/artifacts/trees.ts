@@ -50,7 +50,26 @@ export async function filesOfTree(db: Db, project: string, tree: string): Promis
     .where('project', '=', project)
     .where('tree', '=', tree)
     .execute()
-  return rows.map(({ path, digest, size_bytes: sizeBytes }) => ({ path, digest, sizeBytes })).sort((a, b) => (a.path < b.path ? -1 : 1))
+  return rows.map(fileFromRow).sort(byPath)
+}
+
+/** The files of a tree, whichever project froze it: its id is made of them. None when there is no such tree. */
+export async function filesOfFrozen(db: Db, tree: string): Promise<FolderFile[]> {
+  const rows = await tables(db)
+    .selectFrom('artifact_trees')
+    .select(['path', 'digest', 'size_bytes'])
+    .distinct()
+    .where('tree', '=', tree)
+    .execute()
+  return rows.map(fileFromRow).sort(byPath)
+}
+
+function fileFromRow({ path, digest, size_bytes: sizeBytes }: Pick<TreeRow, 'path' | 'digest' | 'size_bytes'>): FolderFile {
+  return { path, digest, sizeBytes }
+}
+
+function byPath(a: FolderFile, b: FolderFile): number {
+  return a.path < b.path ? -1 : 1
 }
 
 /** Those of `digests` that a tree of any project names. */

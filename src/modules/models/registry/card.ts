@@ -24,6 +24,7 @@ export function cardOf(model: Model, version: ModelVersion): Card {
     inputs: version.facts?.inputs ?? version.signature?.inputs ?? [],
     outputs: version.facts?.outputs ?? version.signature?.outputs ?? [],
     features: version.features,
+    processing: version.processing,
     digest: version.digest,
     manifest: version.manifest,
     run: version.runId,

@@ -7,6 +7,7 @@ import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
+import { featuresNamed } from '../../../lib/processing/processing.ts'
 import type { Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Runtimes } from '../../serving/runtimes/index.ts'
@@ -17,6 +18,7 @@ import { traceSource } from './origin.ts'
 import type { Places } from './places.ts'
 import { missingFrom, policyOf } from './policy.ts'
 import type { Registration, Registry } from './registry.ts'
+import { featuresFromSignature } from './signature-features.ts'
 import * as store from './store.ts'
 import { toldTags } from './told-tags.ts'
 
@@ -38,7 +40,9 @@ type Content = Pick<
   ModelVersion,
   'format' | 'digest' | 'sizeBytes' | 'facts' | 'features' | 'source' | 'storage' | 'loggedModel' | 'flavors' | 'signature' | 'unsafe'
 > & {
-  readonly origin: Pick<ModelVersion, 'runId' | 'owner' | 'manifest' | 'evaluation'> | undefined
+  readonly origin:
+    | (Pick<ModelVersion, 'runId' | 'owner' | 'manifest' | 'evaluation'> & Partial<Pick<ModelVersion, 'processing'>>)
+    | undefined
   readonly tree?: string
   readonly notes: readonly string[]
 }
@@ -54,6 +58,7 @@ export function createRegister(deps: Deps, { moveAliasIn }: Aliases): Registry['
         `the reference rows ${input.reference} were never uploaded; use "setpoint registry upload-artifact" first`,
       )
     const described = versionFrom(input, content, caller, clock.now())
+    checkProcessing(described)
     if (content.format !== 'prompt') missingFrom(await policyOf(documents, caller.project), described)
     return await sql.transaction(async (tx) => {
       const number = await store.takeVersionNumber(tx, caller.project, input.model, caller.id, described.createdAt)
@@ -147,8 +152,15 @@ async function contentOfSource(deps: Deps, input: Registration, caller: Caller):
   const given = { source: input.source!, runId: input.runId, loggedModel: input.loggedModel }
   const { source, storage, loggedModel, origin, copied, inspection } = await traceSource(deps, caller.project, given)
   if (copied) {
-    const { format, digest, sizeBytes, facts, features, flavors, signature, unsafe, runId, owner, manifest, evaluation } = copied
-    const from = { runId, owner, manifest: { ...manifest, parent: copied.model === input.model ? copied.version : null }, evaluation }
+    const { format, digest, sizeBytes, facts, features, flavors, signature, unsafe, runId, owner, manifest, evaluation, processing } =
+      copied
+    const from = {
+      runId,
+      owner,
+      manifest: { ...manifest, parent: copied.model === input.model ? copied.version : null },
+      evaluation,
+      processing,
+    }
     return { format, digest, sizeBytes, facts, features, flavors, signature, unsafe, source, storage, loggedModel, origin: from, notes: [] }
   }
   const known = origin && {
@@ -158,12 +170,17 @@ async function contentOfSource(deps: Deps, input: Registration, caller: Caller):
     evaluation: Object.keys(origin.metrics).length > 0 ? { dataset: `run ${origin.runId}`, rows: 0, metrics: { ...origin.metrics } } : null,
   }
   const base = { ...nothing, source, storage, loggedModel, origin: known }
-  if (!inspection) return { ...base, format: 'external', notes: ['its files lie elsewhere: they were not read'] }
+  if (!inspection) {
+    const notes = ['its files lie elsewhere: they were not read']
+    return { ...base, format: 'external', features: [...(input.features ?? [])], notes }
+  }
   const { format, sizeBytes, flavors, signature, unsafe } = inspection
   const files = { format, sizeBytes, flavors: Object.keys(flavors).filter((flavor) => flavor !== 'python_function') }
   const found = { ...base, ...files, signature, unsafe: unsafe.map(({ path }) => path), tree: inspection.tree }
   const runnable = await tryToRun(deps, inspection, input.features)
-  return runnable.note !== undefined ? { ...found, notes: [runnable.note] } : { ...found, ...runnable, notes: [] }
+  if (runnable.note === undefined) return { ...found, ...runnable, notes: [] }
+  const { features, note } = featuresFromSignature(signature, input.features)
+  return { ...found, features, notes: [runnable.note, ...(note === undefined ? [] : [note])] }
 }
 
 /** An ONNX file in a folder becomes what serves, when it can be run here; else the reason is kept, and the version stands. */
@@ -177,6 +194,19 @@ async function tryToRun(deps: Deps, { onnxFile, format, signature }: ModelDescri
   } catch (error) {
     return { note: `its ONNX file cannot be run in this process: ${messageFrom(error)}` }
   }
+}
+
+/** Throws `invalid` for steps and rules of features that the version does not have. */
+function checkProcessing({ processing, features }: Pick<ModelVersion, 'processing' | 'features'>): void {
+  if (!processing) return
+  if (features.length === 0)
+    throw new AppError('invalid', 'processing: the version has no features, and no score a row that anything could be done to')
+  const unknown = featuresNamed(processing).filter((name) => !features.includes(name))
+  if (unknown.length > 0)
+    throw new AppError(
+      'invalid',
+      `processing names ${unknown.join(', ')}; the features of the version are ${features.slice(0, 20).join(', ')}`,
+    )
 }
 
 function versionFrom(input: Registration, content: Content, caller: Caller, nowMs: number): Omit<ModelVersion, 'version'> {
@@ -212,6 +242,7 @@ function versionFrom(input: Registration, content: Content, caller: Caller, nowM
     description: input.description,
     stage: 'experimental',
     semanticVersion: null,
+    processing: input.processing ?? origin?.processing ?? null,
     reference: input.reference ?? null,
     evaluation,
     manifest,

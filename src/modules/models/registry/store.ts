@@ -203,7 +203,7 @@ export async function versionsFromSource(db: Db, project: string, source: string
 }
 
 function rowFromVersion(project: string, v: ModelVersion): VersionRow {
-  const { storage, loggedModel, runLink, description, flavors, signature, unsafe, semanticVersion } = v
+  const { storage, loggedModel, runLink, description, flavors, signature, unsafe, semanticVersion, processing } = v
   return {
     project,
     model: v.model,
@@ -225,7 +225,7 @@ function rowFromVersion(project: string, v: ModelVersion): VersionRow {
     run_id: v.runId,
     stage: v.stage,
     updated_at: v.updatedAt,
-    record: JSON.stringify({ storage, loggedModel, runLink, description, flavors, signature, unsafe, semanticVersion }),
+    record: JSON.stringify({ storage, loggedModel, runLink, description, flavors, signature, unsafe, semanticVersion, processing }),
   }
 }
 
@@ -239,6 +239,7 @@ const plain = {
   signature: null,
   unsafe: [] as string[],
   semanticVersion: null,
+  processing: null,
 }
 
 function versionFromRow(row: VersionRow, aliases: readonly AliasRecord[]): ModelVersion {

@@ -6,6 +6,7 @@ import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { JobContext } from '../../../infra/jobs/index.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
+import { type Processing, thresholdOf } from '../../../lib/processing/processing.ts'
 import { emptyCounts, histogramFrom, psiOfScores, type ScoreHistogram } from '../../../lib/stats/score-histogram.ts'
 import { formOf, type Staged, stage } from './destinations.ts'
 import { checkOutput } from './output-checks.ts'
@@ -34,6 +35,7 @@ type Attempt = {
   readonly run: KeptRun
   readonly spec: BatchScoringSpec
   readonly features: readonly string[]
+  readonly processing: Processing | null
   readonly folder: string
   readonly pool: Pool
 }
@@ -138,13 +140,13 @@ async function buildFeatures(deps: PipelineDeps, { project, run, spec, features 
 }
 
 /** What the rows carry: that of the first run that computed exactly these predictions, so that computing them again gives the same bytes. */
-async function stampOf(deps: PipelineDeps, { project, run, spec }: Attempt, plan: Plan): Promise<Stamp> {
+async function stampOf(deps: PipelineDeps, { project, run, spec, processing }: Attempt, plan: Plan): Promise<Stamp> {
   const same = await deps.store.listRuns(deps.sql, { project, batch: run.batch, identity: run.identity, limit: MOST_RUNS_LOOKED_AT })
   const now = same.find(({ id }) => id === run.id) ?? run
   const first = same.findLast((one) => one.state === 'succeeded' && one.inputDigest === plan.inputDigest && one.scoredBy !== null)
   const scoredBy = now.scoredBy ?? first?.scoredBy ?? { run: run.id, at: deps.clock.now() }
   await deps.runs.begin(project, run.id, 'run_scoring', { scoredBy })
-  return { version: run.version, run: scoredBy.run, atMs: scoredBy.at, threshold: spec.threshold }
+  return { version: run.version, run: scoredBy.run, atMs: scoredBy.at, threshold: thresholdOf(processing, spec.threshold) }
 }
 const MOST_RUNS_LOOKED_AT = 1_000
 
@@ -175,7 +177,7 @@ async function runScoring(
         chunks,
         dropped: chunks.map((chunk) => bitsOf(dropped, chunk)),
         layout: layouts.layout,
-        model: { file: modelFile, features: features.length },
+        model: { file: modelFile, features, processing: attempt.processing },
         stamp,
         form: formOf(spec.destination),
         folder: scores,

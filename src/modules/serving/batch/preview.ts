@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { batch } from '../../../contract/batch.ts'
 import type { Output } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
+import { thresholdOf } from '../../../lib/processing/processing.ts'
 import { extract, layoutOf } from './sources.ts'
 import { type Scoring, type StartDeps, versionOf } from './start.ts'
 import { createPool } from './threads/pool.ts'
@@ -23,7 +24,8 @@ export async function previewRows(deps: StartDeps, scoring: Scoring, ds: string,
     const { files } = await extract(deps, spec, layouts, { project, ds, folder, mostRows: MOST_SCANNED, pool })
     const first = files.find((file) => file.rows > 0)
     if (!first) throw new AppError('unavailable', `the partition ${ds} has no rows`)
-    const model = { file: await deps.blobs.path(version.digest), features: version.features.length }
+    const model = { file: await deps.blobs.path(version.digest), features: version.features, processing: version.processing }
+    const threshold = thresholdOf(version.processing, spec.threshold)
     const found = await pool.run('preview', { file: first.file, rows, layout: layouts.layout, model })
     return {
       model: version.model,
@@ -33,7 +35,7 @@ export async function previewRows(deps: StartDeps, scoring: Scoring, ds: string,
         key,
         features: Object.fromEntries(version.features.map((name, i) => [name, features[i] ?? null])),
         score,
-        prediction: score === null ? null : score >= spec.threshold ? 1 : 0,
+        prediction: score === null ? null : score >= threshold ? 1 : 0,
         problem,
       })),
     }

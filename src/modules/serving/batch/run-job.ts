@@ -21,8 +21,8 @@ export function defineRunJob(deps: StartDeps): void {
     const spec = await specOf(project, found)
     const attempt = { ...found, attempts: context.job.failures + 1 }
     try {
-      const { features } = await registry.version(project, found.model, found.version)
-      await runPipeline(deps, { context, project, run: attempt, spec, features })
+      const { features, processing } = await registry.version(project, found.model, found.version)
+      await runPipeline(deps, { context, project, run: attempt, spec, features, processing })
       await clearRun(folder, id)
     } catch (error) {
       // Put back, taken over or cancelled: whoever asked for that has said so in the run, or goes on with it.

@@ -40,6 +40,11 @@ export async function versionOf(deps: Pick<StartDeps, 'registry'>, { project, sp
       'unsupported',
       `model ${spec.model} version ${version.version} is a ${version.format}; batch scoring runs ONNX files`,
     )
+  if (version.processing?.after?.rules?.some((rule) => 'prediction' in rule.set))
+    throw new AppError(
+      'unsupported',
+      `model ${spec.model} version ${version.version} has rules that set the prediction, which batch scoring does not apply; let them set the score`,
+    )
   if (version.features.length === 0)
     throw new AppError('invalid', `model ${spec.model} version ${version.version} names no features; register it with them`)
   return { ...version, digest: version.digest }
@@ -49,7 +54,9 @@ export async function versionOf(deps: Pick<StartDeps, 'registry'>, { project, sp
 function pipelineOf({ spec }: Scoring, version: ModelVersion): string {
   const { source, destination, threshold } = spec
   return createHash('sha256')
-    .update(canonicalJson({ source, destination, threshold, features: version.features, digest: version.digest }))
+    .update(
+      canonicalJson({ source, destination, threshold, features: version.features, digest: version.digest, processing: version.processing }),
+    )
     .digest('hex')
 }
 

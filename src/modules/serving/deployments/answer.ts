@@ -1,6 +1,7 @@
 import { AppError } from '../../../contract/errors.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
+import { predictionOf } from './decide.ts'
 import type { Live, Scored, Work } from './live.ts'
 import type { Run } from './scoring.ts'
 import { percentOf } from './split.ts'
@@ -21,20 +22,22 @@ export function createAnswer({ telemetry, clock, nowUs }: AnswerDeps) {
     const { served, scores, challenger } = run
     const features = served.features.length
     const score = own ? challenger![row]! : scores[row]!
+    const by = own ? live.challenger! : served
+    const values = work.values.subarray(i * features, (i + 1) * features)
     return attempt(() =>
       telemetry.record({
         project: live.project,
         deployment: live.name,
         model: live.spec.model,
-        version: own ? live.challenger!.version : served.version,
+        version: by.version,
         role: own ? 'challenger' : live.role,
         recordId: work.ids[i]!,
         atMs,
         actor: work.actor,
         source: work.source,
-        features: work.values.subarray(i * features, (i + 1) * features),
+        features: values,
         score,
-        prediction: score >= live.spec.threshold ? 1 : 0,
+        prediction: predictionOf(live, by, score, values),
         otherVersion: challenger === null ? 0 : own ? served.version : live.challenger!.version,
         otherScore: challenger === null ? Number.NaN : own ? scores[row]! : challenger[row]!,
         latencyUs: endedUs - work.startedUs,

@@ -1,4 +1,4 @@
-import type { Deployment, deployments } from '../../../contract/deployments.ts'
+import type { Deployment, deployments, RuntimeHealth } from '../../../contract/deployments.ts'
 import type { Caller, Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
@@ -6,6 +6,7 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import type { Decision } from '../../../lib/processing/after.ts'
 import type { Tensor } from '../../../lib/tensors/tensor.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
@@ -15,6 +16,7 @@ import type { Runtimes } from '../runtimes/index.ts'
 import { createAdmission } from './admission.ts'
 import type { ChallengerHealth } from './challengers.ts'
 import { within } from './deadline.ts'
+import { decisionFor, predictionsOf, type ScoredRow } from './decide.ts'
 import { type Contribution, type ExplainInput, explain } from './explain.ts'
 import { createInference, type Inferred, type TensorsInput } from './inference.ts'
 import type { Live, Scored } from './live.ts'
@@ -23,6 +25,7 @@ import { createRanges } from './ranges.ts'
 import { createRepeats } from './repeats.ts'
 import { createRouting } from './routing.ts'
 import { type Problem, refuseProblems, rowsFromNames, rowsFromTensors, tabularOutputs } from './rows.ts'
+import { isReady, problemOf, runtimeHealthOf } from './runtime-health.ts'
 import { createScoring } from './scoring.ts'
 import { percentOf } from './split.ts'
 import { findRoute, routesTable, type StoredRoute, saveRoute } from './store.ts'
@@ -61,6 +64,10 @@ export type Deployments = Verbs<typeof deployments> & {
    * the hot path, and its own outputs when they are asked for by name. Throws as `score` does.
    */
   infer(input: InferInput, caller: By): Promise<Inferred>
+  /** What the score of a row comes to: the one place that turns scores into predictions. */
+  decide(live: Live, row: ScoredRow): Decision
+  /** The same for rows laid out one after another, without bands and reasons. */
+  predictions(live: Live, scores: Float32Array, versions: readonly number[], values: Float32Array): Int32Array
   /** The deployment as it serves now, narrowed to `version` where one is named. Throws `not_found`, or `unavailable` with the reason it cannot serve. */
   serving(project: string, name: string, version?: number): Live
   /** Rows of a tabular model from values by feature name, and all that is wrong with them. */
@@ -73,6 +80,8 @@ export type Deployments = Verbs<typeof deployments> & {
   lookUp(project: string, name: string): Promise<void> | undefined
   /** The names of what serves in a project and whether each is ready. */
   readiness(project: string): Promise<readonly { name: string; ready: boolean }[]>
+  /** How the runtimes of a project’s deployments fare, of those that do not run in this process. */
+  runtimeHealth(project: string): Promise<readonly (RuntimeHealth & { readonly deployment: string; readonly problem: string | null })[]>
   /** Sets where traffic goes, as part of a larger change. */
   setRouteIn(
     tx: Tx,
@@ -144,9 +153,10 @@ export function createDeployments(deps: Deps): Deployments {
       project: document.project,
       spec: document.spec,
       route: entry?.live?.route ?? { mode: 'steady', championVersion: null, challengerVersion: null, percent: 0 },
-      ready: entry?.live !== null && entry?.live !== undefined,
+      ready: isReady(entry),
       anomalies: ranges.anomalies(document.project, document.metadata.name),
-      problem: entry ? entry.problem : 'it is still being loaded',
+      problem: entry ? (entry.problem ?? problemOf(entry.live)) : 'it is still being loaded',
+      runtime: runtimeHealthOf(entry?.live),
       changedAt: Math.max(document.appliedAt, stored?.changedAt ?? 0),
     }
   }
@@ -175,7 +185,7 @@ export function createDeployments(deps: Deps): Deployments {
       const rowIds = input.ids ?? idsOfRows(input.id, count)
       if (rowIds.length !== count) throw new AppError('invalid', `ids: ${rowIds.length} were sent for ${count} rows; one a row is needed`)
       const scored = await score({ ...input, deployment, version, ids: rowIds, values, deadlineMs, idempotencyKey }, caller)
-      return inferredFrom(live, scored, input.outputs)
+      return inferredFrom(live, scored, values, input.outputs)
     }
     admit(live, 1, caller, scoring.pace(live))
     const giveUp = new AbortController()
@@ -188,6 +198,8 @@ export function createDeployments(deps: Deps): Deployments {
     infer,
     serving,
     rowsFromNames,
+    decide: decisionFor,
+    predictions: predictionsOf,
     lookUp: routing.lookUp,
     challengerHealth: (project, name, rollout) => scoring.health({ project, name, salt: rollout }),
     async load(project, name) {
@@ -214,8 +226,15 @@ export function createDeployments(deps: Deps): Deployments {
     async readiness(project) {
       return (await documents.all('Deployment', project)).map(({ metadata: { name } }) => ({
         name,
-        ready: routing.get(project, name)?.live != null,
+        ready: isReady(routing.get(project, name)),
       }))
+    },
+    async runtimeHealth(project) {
+      return (await documents.all('Deployment', project)).flatMap(({ metadata: { name } }) => {
+        const live = routing.get(project, name)?.live ?? null
+        const health = runtimeHealthOf(live)
+        return health ? [{ deployment: name, problem: problemOf(live), ...health }] : []
+      })
     },
     async setRouteIn(tx, name, route, { caller, reason, operation }) {
       await saveRoute(tx, caller.project, name, { ...route, changedAt: clock.now() })
@@ -241,7 +260,8 @@ export function createDeployments(deps: Deps): Deployments {
       refuseProblems(deployment, problems)
       const scored = await score({ deployment, ids: [requestId], values, actor, source }, caller)
       const value = scored.scores[0]!
-      return { id: requestId, modelVersion: scored.versions[0]!, score: value, prediction: value >= live.spec.threshold ? 1 : 0 }
+      const modelVersion = scored.versions[0]!
+      return { id: requestId, modelVersion, score: value, ...decisionFor(live, { version: modelVersion, score: value, values }) }
     },
   }
 }
@@ -261,9 +281,14 @@ export function idsOfRows(id: string, count: number): readonly string[] {
   return count === 1 ? [id] : Array.from({ length: count }, (_, row) => `${id}#${row}`)
 }
 
-function inferredFrom({ spec }: Live, { scores, versions, recorded, fallback }: Scored, wanted: readonly string[]): Inferred {
+function inferredFrom(
+  live: Live,
+  { scores, versions, recorded, fallback }: Scored,
+  values: Float32Array,
+  wanted: readonly string[],
+): Inferred {
   const shape = [scores.length, 1]
-  const predictions = Int32Array.from(scores, (score) => (score >= spec.threshold ? 1 : 0))
+  const predictions = predictionsOf(live, scores, versions, values)
   const all: readonly Tensor[] = [
     { name: 'score', datatype: 'FP32', shape, data: scores },
     { name: 'prediction', datatype: 'INT32', shape, data: predictions },

@@ -3,6 +3,7 @@ import type { Log } from '../../../infra/log.ts'
 import { floatsFromTensor, scorePerRow } from '../../../lib/tensors/rows.ts'
 import type { Tensor } from '../../../lib/tensors/tensor.ts'
 import { type AnswerDeps, attempt } from './answer.ts'
+import { predictionOf } from './decide.ts'
 import type { Live, LoadedVersion } from './live.ts'
 import type { Scoring } from './scoring.ts'
 import { percentOf } from './split.ts'
@@ -68,6 +69,7 @@ export function createInference({ telemetry, clock, nowUs, scoring, log }: Answe
     let recorded = true
     for (let row = 0; row < (rows?.count ?? 1); row++) {
       const score = scores?.[row] ?? Number.NaN
+      const values = rows === undefined ? new Float32Array(0) : rows.values.subarray(row * width, (row + 1) * width)
       const one = {
         project: live.project,
         deployment: live.name,
@@ -78,9 +80,9 @@ export function createInference({ telemetry, clock, nowUs, scoring, log }: Answe
         atMs,
         actor: input.actor,
         source: input.source,
-        features: rows === undefined ? new Float32Array(0) : rows.values.subarray(row * width, (row + 1) * width),
+        features: values,
         score,
-        prediction: Number.isNaN(score) ? Number.NaN : score >= live.spec.threshold ? 1 : 0,
+        prediction: Number.isNaN(score) ? Number.NaN : predictionOf(live, served, score, values),
         otherVersion: 0,
         otherScore: Number.NaN,
         latencyUs,

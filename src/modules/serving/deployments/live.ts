@@ -1,7 +1,13 @@
 import type { DeploymentSpec, TrafficRoute } from '../../../contract/deployments.ts'
+import type { Processing } from '../../../contract/processing.ts'
 import type { LoadedModel } from '../runtimes/index.ts'
 
-export type LoadedVersion = { readonly version: number; readonly features: readonly string[]; readonly model: LoadedModel }
+export type LoadedVersion = {
+  readonly version: number
+  readonly features: readonly string[]
+  readonly processing: Processing | null
+  readonly model: LoadedModel
+}
 
 /** What the data plane knows of one deployment: everything it needs to answer, in memory. */
 export type Live = {

@@ -1,5 +1,6 @@
-import type { DeploymentSpec } from '../../../contract/deployments.ts'
+import type { DeploymentSpec, RuntimeSpec } from '../../../contract/deployments.ts'
 import { messageFrom } from '../../../contract/errors.ts'
+import type { ModelVersion } from '../../../contract/model-record.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
@@ -114,20 +115,26 @@ export function createRouting(deps: Deps): Routing {
     const stored = await findRoute(from.sql, project, metadata.name)
     const { mode, version, percent } = planOf(spec, stored, record.version)
     const loaded: LoadedVersion[] = []
-    const load = async (number: number): Promise<LoadedVersion> => {
+    const load = async (number: number, runtimeOf = (_: ModelVersion): RuntimeSpec => spec.runtime): Promise<LoadedVersion> => {
       const one = number === record.version ? record : await from.registry.version(project, spec.model, number)
       if (one.features.join() !== record.features.join())
         throw new Error(
           `version ${number} takes other features than the champion, version ${record.version}; they cannot score the same request`,
         )
-      const opened = { version: number, features: one.features, model: await from.runtimes.load(one, spec.runtime) }
+      const opened = {
+        version: number,
+        features: one.features,
+        processing: one.processing,
+        model: await from.runtimes.load(one, runtimeOf(one)),
+      }
       loaded.push(opened)
       return opened
     }
     try {
       const champion = await load(record.version)
       const challenger = version === null ? null : await load(version)
-      const fallback = spec.fallback && spec.fallback.version !== record.version ? await load(spec.fallback.version) : null
+      const fallback =
+        spec.fallback && differs(spec, record) ? await load(spec.fallback.version, (one) => fallbackRuntime(spec, one)) : null
       const live: Live = {
         project,
         name: metadata.name,
@@ -147,6 +154,16 @@ export function createRouting(deps: Deps): Routing {
       throw error
     }
   }
+}
+
+/** Whether the fallback is something else than the champion: another version, or the same one in this process. */
+function differs({ fallback, runtime }: DeploymentSpec, champion: ModelVersion): boolean {
+  return fallback!.version !== champion.version || (runtime.kind === 'remote' && champion.digest !== null)
+}
+
+/** What cannot be reached is stood in for by what needs no connection, where its version has a file that runs here. */
+function fallbackRuntime({ runtime }: DeploymentSpec, { digest }: ModelVersion): RuntimeSpec {
+  return runtime.kind === 'remote' && digest !== null ? { kind: 'auto' } : runtime
 }
 
 /** Where requests go: as the rollout under way says, else as the deployment’s own split. */

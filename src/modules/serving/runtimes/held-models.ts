@@ -2,8 +2,10 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { LoadedModel } from './model.ts'
 
 type Request = {
+  /** Equal for users that may share one model. */
+  readonly key: string
+  /** What is listed of it. */
   readonly digest: string
-  readonly thread: 'auto' | 'own' | 'shared'
   readonly sizeBytes: number
   readonly open: () => Promise<LoadedModel>
 }
@@ -20,7 +22,7 @@ type Held = {
 }
 
 /**
- * Models by file, shared by their users. Together they hold at most `memoryBytes`, counted by the size of their files: when
+ * Models by key, shared by their users. Together they hold at most `memoryBytes`, counted by the size of their files: when
  * another is opened, the one not asked for longest is put aside, and opened again by its next request. The model just opened
  * stays even when it alone is larger.
  */
@@ -66,9 +68,9 @@ export function createHeldModels({ clock, memoryBytes }: { readonly clock: Clock
   }
 
   return {
-    /** The model, shared with whoever else loads the same file. */
+    /** The model, shared with whoever else loads by the same key. */
     async load(request: Request): Promise<LoadedModel> {
-      const key = `${request.digest}/${request.thread}`
+      const { key } = request
       const entry: Held = held.get(key) ?? { request, users: 0, usedMs: clock.now(), resident: null, opening: null, running: 0 }
       held.set(key, entry)
       entry.users += 1
@@ -87,6 +89,7 @@ export function createHeldModels({ clock, memoryBytes }: { readonly clock: Clock
           ...model,
           score: model.tabular ? (values, rows) => use(entry, (resident) => resident.score(values, rows)) : model.score,
           infer: (tensors, options) => use(entry, (resident) => resident.infer(tensors, options)),
+          health: model.health && (() => entry.resident?.health?.() ?? { problem: null }),
           release,
         }
       } catch (error) {

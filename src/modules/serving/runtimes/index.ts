@@ -1,2 +1,3 @@
 export type { LoadedModel, Scorer } from './model.ts'
+export { createModelFolders } from './model-folders.ts'
 export { createRuntimes, type Runtimes } from './runtimes.ts'

@@ -19,6 +19,15 @@ export type InferOptions = {
   readonly signal?: AbortSignal
 }
 
+/** How a model fares that may fall ill: on a server elsewhere, in workers. */
+export type ModelHealth = {
+  /** What keeps it from answering now; null while nothing does. */
+  readonly problem: string | null
+  /** Of a server elsewhere: `open` is not asked, `half_open` is being tried. */
+  readonly breaker?: 'closed' | 'open' | 'half_open'
+  readonly workers?: { readonly wanted: number; readonly ready: number; readonly restarts: number; readonly waiting: number }
+}
+
 /** A model in memory, in a worker, in another process or on another machine: what every runtime gives. */
 export type LoadedModel = Scorer & {
   /** Whether `score` may be called: one matrix of floats in, one score a row out. */
@@ -35,4 +44,6 @@ export type LoadedModel = Scorer & {
    * of models elsewhere `unavailable`, `timeout`, `throttled`.
    */
   infer(inputs: readonly Tensor[], options: InferOptions): Promise<readonly Tensor[]>
+  /** Absent of what runs in this process. */
+  readonly health?: () => ModelHealth
 }

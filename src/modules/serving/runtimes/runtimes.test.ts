@@ -9,21 +9,49 @@ import { type Blobs, createBlobs } from '../../../infra/blobs/blobs.ts'
 import { createLog } from '../../../infra/log.ts'
 import { encodeModel } from '../../../lib/onnx/write-model.ts'
 import type { Tensor } from '../../../lib/tensors/tensor.ts'
+import { createModelFolders } from './model-folders.ts'
 import { createRuntimes } from './runtimes.ts'
 
 const clock = createManualClock()
 let folder: string
 let blobs: Blobs
+const log = createLog('error', () => {})
 beforeAll(async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'setpoint-runtimes-'))
-  blobs = await createBlobs({ folder, url: undefined, credentials: undefined, log: createLog('error', () => {}), clock })
+  blobs = await createBlobs({ folder, url: undefined, credentials: undefined, log, clock })
 })
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 async function versionOf(file: Uint8Array, features: readonly string[] = ['a', 'b']) {
   const { digest } = await blobs.put(Readable.from([file]))
-  return { model: 'm', version: 1, format: 'onnx', digest, features: [...features], sizeBytes: file.length }
+  return {
+    model: 'm',
+    version: 1,
+    format: 'onnx',
+    digest,
+    features: [...features],
+    sizeBytes: file.length,
+    signature: null,
+    processing: null,
+    manifest,
+  }
 }
+const manifest = { commit: null, dataSnapshot: null, parent: null, training: null }
+/** Runtimes that may call nobody and start nothing. */
+const open = (memoryBytes: number) =>
+  createRuntimes({
+    blobs,
+    clock,
+    log,
+    random: () => 0.5,
+    memoryBytes,
+    remote: { hosts: [], readSecret: () => undefined },
+    python: {
+      folders: createModelFolders({ blobs, folder: path.join(folder, 'models'), filesOf: async () => [] }),
+      interpreter: undefined,
+      environment: () => ({}),
+    },
+  })
 const floats = (name: string, shape: number[], values: number[]): Tensor => ({
   name,
   datatype: 'FP32',
@@ -49,7 +77,7 @@ const sum = encodeModel({
 })
 
 test('a thread of its own gives the same scores, and releases with its last user', async () => {
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: 1e9 })
+  const runtimes = open(1e9)
   const version = await versionOf(modelWithCut(0.5))
   const shared = await runtimes.load(version)
   const own = await runtimes.load(version, { kind: 'onnx', thread: 'own' })
@@ -66,7 +94,7 @@ test('a thread of its own gives the same scores, and releases with its last user
 })
 
 test.each(['shared', 'own'] as const)('any tensors go through a model, in a %s thread, checked first', async (thread) => {
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: 1e9 })
+  const runtimes = open(1e9)
   const model = await runtimes.load(await versionOf(sum, []), { kind: 'onnx', thread })
   expect(model).toMatchObject({
     tabular: false,
@@ -90,7 +118,7 @@ test.each(['shared', 'own'] as const)('any tensors go through a model, in a %s t
 test('models beyond the memory are put aside, the longest idle first, and come back when they are asked', async () => {
   const files = [0.2, 0.4, 0.6].map(modelWithCut)
   const versions = await Promise.all(files.map((file) => versionOf(file)))
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: files[0]!.length * 2 })
+  const runtimes = open(files[0]!.length * 2)
   const [first, second] = [await runtimes.load(versions[0]!), await runtimes.load(versions[1]!)]
   clock.advance(1_000)
   await first.score(Float32Array.of(0.3, 0), 1)
@@ -107,10 +135,19 @@ test('models beyond the memory are put aside, the longest idle first, and come b
 })
 
 test('a file that is no model is refused, and nothing of it is kept', async () => {
-  const runtimes = createRuntimes({ blobs, clock, memoryBytes: 1e9 })
+  const runtimes = open(1e9)
   const broken = await versionOf(Buffer.from('not a model'))
   for (const thread of ['shared', 'own'] as const)
     await expect(runtimes.load(broken, { kind: 'onnx', thread })).rejects.toMatchObject({ code: 'unsafe' })
   expect(runtimes.loaded()).toEqual([])
+  await runtimes.close()
+})
+
+test('a version that nothing here can run says why', async () => {
+  const runtimes = open(1e9)
+  const version = { ...(await versionOf(Buffer.from('x'))), digest: null, format: 'pickle' }
+  await expect(runtimes.load(version)).rejects.toMatchObject({ code: 'unsupported', message: /register it with an ONNX file/ })
+  const frozen = { ...version, manifest: { ...manifest, artifact: 'a'.repeat(64) } }
+  await expect(runtimes.load(frozen)).rejects.toMatchObject({ code: 'unsupported', message: /nor an MLflow folder/ })
   await runtimes.close()
 })

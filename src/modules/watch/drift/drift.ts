@@ -21,6 +21,8 @@ import { budgetRows } from './watching.ts'
 export type Drift = Verbs<typeof drift> & {
   /** Freezes the reference of a version from labelled rows and the scores the version gives them. Once only: a second call changes nothing. */
   freezeProfile(sample: Freeze): Promise<void>
+  /** Whether a version’s profile is frozen already. */
+  hasProfile(project: string, model: string, version: number): Promise<boolean>
   /** Watches the predictions of a segment; the same segment counts once. */
   consumeSegment(segment: Segment): Promise<void>
   /** Watches newly labelled rows; the same segment counts once. */
@@ -32,7 +34,7 @@ export type Drift = Verbs<typeof drift> & {
   reference(
     project: string,
     monitor: string,
-  ): Promise<{ version: number; profile: store.StoredProfile; watchedSinceMs: number } | undefined>
+  ): Promise<{ version: number; profile: store.StoredProfile; watchedSinceMs: number; threshold: number } | undefined>
   /** Starts a monitor afresh: the champion changed, or what it found was dealt with. */
   reset(project: string, monitor: string): Promise<void>
 }
@@ -63,6 +65,7 @@ export function createDrift(deps: Deps): Drift {
   return {
     reset,
     freezeProfile: createFreeze(deps),
+    hasProfile: async (project, model, version) => (await store.findProfile(sql, project, model, version)) !== undefined,
     ...createConsumers(deps, targets, createNote({ ...deps, detections })),
     async crossings(project, monitor) {
       const state = (await store.findMonitor(sql, project, monitor))?.state
@@ -72,7 +75,9 @@ export function createDrift(deps: Deps): Drift {
     async reference(project, monitor) {
       const document = await documents.find('Monitor', project, monitor)
       const opened = document && (await targets.look(document))
-      return opened && { version: opened.monitor.version!, profile: opened.reference, watchedSinceMs: opened.monitor.resetAt }
+      if (!opened) return undefined
+      const { monitor: watched, reference: profile, threshold } = opened
+      return { version: watched.version!, profile, watchedSinceMs: watched.resetAt, threshold }
     },
     async listMonitors({ deployment }, caller) {
       const all = await documents.all('Monitor', caller.project)

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../infra/clock.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import { thresholdOf } from '../../../lib/processing/processing.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
 import * as store from './store.ts'
@@ -24,7 +25,7 @@ export function createTargets({ sql, clock, documents, registry }: Deps) {
   async function targetOf({ project, spec }: Declared<'Monitor'>) {
     const target = await documents.find('Deployment', project, spec.deployment)
     const champion = target && (await registry.champion(project, target.spec.model))
-    return target && champion && { champion, threshold: target.spec.threshold }
+    return target && champion && { champion, threshold: thresholdOf(champion.processing, target.spec.threshold) }
   }
 
   /** The monitor’s state, begun afresh when the champion or the spec is another than it was watching with. */

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../../../contract/errors.ts'
+import type { Processing } from '../../../../lib/processing/processing.ts'
 import type { ScoreHistogram } from '../../../../lib/stats/score-histogram.ts'
 
 /** A file of rows and how it looks. */
@@ -38,7 +39,8 @@ export type ChunkStats = {
   readonly histogram: ScoreHistogram
 }
 
-export type ModelFile = { readonly file: string; readonly features: number }
+/** A model, and what its version says is done around it. */
+export type ModelFile = { readonly file: string; readonly features: readonly string[]; readonly processing: Processing | null }
 
 export type PreviewRow = {
   readonly key: string | null

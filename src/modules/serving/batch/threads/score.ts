@@ -2,6 +2,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { AppError, messageFrom } from '../../../../contract/errors.ts'
+import { changesAfter } from '../../../../lib/processing/after.ts'
+import { changesBefore } from '../../../../lib/processing/before.ts'
 import { countScores, emptyCounts, histogramFrom } from '../../../../lib/stats/score-histogram.ts'
 import { writeDurably } from './durable-file.ts'
 import { encodePart, type ScoredRows } from './encode.ts'
@@ -78,7 +80,7 @@ export async function preview({ file, rows, layout, model: from }: Tasks['previe
 
 const NO_NUMBER = 'the model gives no number for this row'
 
-type Model = { readonly features: number; score(values: Float32Array, rows: number): Promise<Float32Array> }
+type Model = { score(values: Float32Array, rows: number): Promise<Float32Array> }
 /** The model a thread has open; a run has one. */
 const opened = new Map<string, Promise<Model>>()
 
@@ -90,7 +92,7 @@ function openModel(given: ModelFile): Promise<Model> {
   return model
 }
 
-async function loadModel({ file, features }: ModelFile): Promise<Model> {
+async function loadModel({ file, features, processing }: ModelFile): Promise<Model> {
   const session = await InferenceSession.create(file, {
     executionProviders: ['cpu'],
     intraOpNumThreads: 1,
@@ -103,17 +105,21 @@ async function loadModel({ file, features }: ModelFile): Promise<Model> {
   })
   const [input] = session.inputNames
   const output = session.outputNames.find((name) => /prob|score/i.test(name)) ?? session.outputNames[0]!
+  const before = processing ? changesBefore(processing, features) : same
+  const after = processing ? changesAfter(processing, features) : same
   return {
-    features,
     async score(values, rows) {
-      const results = await session.run({ [input!]: new Tensor('float32', values, [rows, features]) }, [output])
+      const results = await session.run({ [input!]: new Tensor('float32', before(values), [rows, features.length]) }, [output])
       const data = results[output]?.data
       if (!(data instanceof Float32Array) || (data.length !== rows && data.length !== 2 * rows))
         throw new AppError('invalid', `output ${output} of the model must be one score, or two class probabilities, a row`)
-      return data.length === rows ? data : Float32Array.from({ length: rows }, (_, row) => data[2 * row + 1]!)
+      const scores = data.length === rows ? data : Float32Array.from({ length: rows }, (_, row) => data[2 * row + 1]!)
+      return after(scores, values)
     },
   }
 }
+
+const same = (values: Float32Array) => values
 
 type Sources = { readonly reader: RowReader; readonly layout: Layout; readonly joined: Joined; readonly odd: OddCells }
 type Block = {
