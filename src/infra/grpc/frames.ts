@@ -16,7 +16,14 @@ export function packingFrom(encoding: string | string[] | undefined): Packing {
 }
 
 /** A message as it came, and whether it is packed. */
-type Framed = { readonly isPacked: boolean; readonly bytes: Buffer }
+export type Framed = { readonly isPacked: boolean; readonly bytes: Buffer }
+
+/** The message of a chunk that is nothing but one whole message, which is how a small one comes. */
+export function wholeFrame(chunk: Buffer, limitBytes: number): Framed | undefined {
+  if (chunk.length < HEAD_BYTES || chunk[0]! > 1 || chunk.length > limitBytes) return undefined
+  if (chunk.readUInt32BE(1) !== chunk.length - HEAD_BYTES) return undefined
+  return { isPacked: chunk[0] === 1, bytes: chunk.subarray(HEAD_BYTES) }
+}
 
 /**
  * Cuts a stream of bytes into length-prefixed messages. Throws `too_large` as soon as a prefix claims more than `limitBytes`,

@@ -5,8 +5,9 @@ import type { Clock } from '../clock.ts'
 import type { Authenticate } from '../http/route.ts'
 import type { Ids } from '../ids.ts'
 import type { Log } from '../log.ts'
+import { createArrivals } from './arrivals.ts'
 import { CallCredentials } from './credentials.ts'
-import { createFrames, framed, type Packing, packingFrom, packings, unpacked } from './frames.ts'
+import { createFrames, type Framed, framed, type Packing, packingFrom, packings, unpacked, wholeFrame } from './frames.ts'
 import type { GrpcCall, GrpcMethod } from './method.ts'
 import { deadlineFromTimeout, trailersFrom } from './status.ts'
 
@@ -77,6 +78,7 @@ export function createGrpc(options: GrpcOptions): Grpc {
 function createAnswer(options: GrpcOptions) {
   const methods = new Map(options.methods.map((method) => [method.path, method]))
   const prefix = options.ids('rpc')
+  const arrivals = createArrivals(options.clock, options.requestTimeoutMs)
   let calls = 0
 
   return (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
@@ -88,7 +90,7 @@ function createAnswer(options: GrpcOptions) {
       stream.end('this port speaks gRPC: POST with the content type application/grpc\n')
       return
     }
-    answer().catch((thrown: unknown) => fail(thrown))
+    answer().catch((thrown: unknown) => fail(asInvalid(thrown)))
 
     async function answer(): Promise<void> {
       const path = headers[':path']!
@@ -100,8 +102,9 @@ function createAnswer(options: GrpcOptions) {
       const packing = packingFrom(headers['grpc-encoding'])
       const call: GrpcCall = { caller, headers, deadlineMs: deadlineFromTimeout(headers['grpc-timeout']), trailers: {} }
       if ('stream' in method) return await answerStream(stream, method.stream, call, packing, options)
-      const message = await readOne(stream, packing, options)
-      const reply = await asInvalid(() => method.unary(message, call))
+      const message = await readOne(stream, packing, options, arrivals)
+      const answered = method.unary(message, call)
+      const reply = answered instanceof Promise ? await answered : answered
       if (stream.destroyed || stream.closed) return
       stream.respond(replyHeaders, { waitForTrailers: true })
       stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', ...call.trailers }))
@@ -150,25 +153,26 @@ function endWith(stream: ServerHttp2Stream, trailers: Record<string, string>): v
 }
 
 /** Malformed messages are the client’s own. */
-async function asInvalid<T>(read: () => T | Promise<T>): Promise<T> {
-  try {
-    return await read()
-  } catch (error) {
-    if (error instanceof RangeError) throw new AppError('invalid', `the message is malformed: ${error.message}`, {}, error)
-    throw error
-  }
+function asInvalid(error: unknown): unknown {
+  return error instanceof RangeError ? new AppError('invalid', `the message is malformed: ${error.message}`, {}, error) : error
 }
 
+type Arrivals = ReturnType<typeof createArrivals>
+
 /** The one message of a unary call, once the client has ended its side. */
-function readOne(stream: ServerHttp2Stream, packing: Packing, options: GrpcOptions): Promise<Buffer> {
-  const { messageLimitBytes, requestTimeoutMs, clock } = options
-  const frames = createFrames(messageLimitBytes)
+function readOne(stream: ServerHttp2Stream, packing: Packing, { messageLimitBytes, requestTimeoutMs }: GrpcOptions, arrivals: Arrivals) {
   return new Promise<Buffer>((resolve, reject) => {
-    let found: ReturnType<typeof frames.push>[number] | undefined
+    let frames: ReturnType<typeof createFrames> | undefined
+    let found: Framed | undefined
     let ended = false
-    const cancel = clock.after(requestTimeoutMs, () => reject(tooSlow(requestTimeoutMs)))
+    arrivals.add(stream, () => reject(tooSlow(requestTimeoutMs)))
     stream.on('data', (chunk: Buffer) => {
       try {
+        if (!frames && !found) {
+          found = wholeFrame(chunk, messageLimitBytes)
+          if (found) return
+        }
+        frames ??= createFrames(messageLimitBytes)
         for (const message of frames.push(chunk)) {
           if (found) throw new AppError('invalid', 'this method takes one message; more were sent')
           found = message
@@ -180,9 +184,9 @@ function readOne(stream: ServerHttp2Stream, packing: Packing, options: GrpcOptio
     })
     stream.once('end', () => {
       ended = true
-      cancel()
+      arrivals.delete(stream)
       try {
-        frames.end()
+        frames?.end()
         if (!found) throw new AppError('invalid', 'the call ended without a message')
         resolve(found.isPacked ? unpacked(found.bytes, packing, messageLimitBytes) : found.bytes)
       } catch (error) {
@@ -191,7 +195,7 @@ function readOne(stream: ServerHttp2Stream, packing: Packing, options: GrpcOptio
     })
     stream.once('close', () => {
       if (ended) return
-      cancel()
+      arrivals.delete(stream)
       reject(new AppError('cancelled', 'the client ended the call before its message was complete'))
     })
   })

@@ -15,8 +15,10 @@ export function bytesField(number: number, content: Uint8Array): Message {
   return [pairOf(number * 8 + 2, content.length), content]
 }
 
+const utf8 = new TextEncoder()
+
 export function textField(number: number, text: string): Message {
-  return bytesField(number, new TextEncoder().encode(text))
+  return bytesField(number, utf8.encode(text))
 }
 
 export function messageField(number: number, parts: readonly Message[]): Message {

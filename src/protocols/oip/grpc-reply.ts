@@ -95,13 +95,33 @@ export function createRowsReply(): (
 
   return ({ model, id, threshold, fallback }, { scores, versions }) => {
     const rows = scores.length
-    const predictions = new Int32Array(rows)
-    for (let row = 0; row < rows; row++) predictions[row] = scores[row]! >= threshold ? 1 : 0
     const parts: Uint8Array[] = [headOf(model, versions[0]!), ...textField(3, id)]
     if (fallback) parts.push(...messageField(4, [textField(1, 'fallback'), messageField(2, [varintField(1, 1)])]))
-    parts.push(descriptionsOf(rows), ...rawField(scores), ...rawField(predictions), ...rawField(Int32Array.from(versions)))
+    parts.push(descriptionsOf(rows))
+    if (rows === 1) {
+      parts.push(oneRow(scores[0]!, scores[0]! >= threshold ? 1 : 0, versions[0]!))
+      return parts
+    }
+    const predictions = Int32Array.from(scores, (score) => (score >= threshold ? 1 : 0))
+    parts.push(...rawField(scores), ...rawField(predictions), ...rawField(Int32Array.from(versions)))
     return parts
   }
+}
+
+const ROW_BYTES = 18
+const RAW_TAG = 6 * 8 + 2
+
+/** The three raw fields of one row, which is most of what is asked. */
+function oneRow(score: number, prediction: number, version: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(ROW_BYTES)
+  for (let at = 0; at < ROW_BYTES; at += 6) {
+    bytes[at] = RAW_TAG
+    bytes[at + 1] = 4
+  }
+  bytes.writeFloatLE(score, 2)
+  bytes.writeInt32LE(prediction, 8)
+  bytes.writeInt32LE(version, 14)
+  return bytes
 }
 
 type Scored = { readonly scores: Float32Array; readonly versions: readonly number[] }

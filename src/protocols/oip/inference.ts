@@ -31,20 +31,6 @@ const derivedOutputs: ReadonlySet<string> = new Set(['score', 'prediction', 'ver
 
 /** The one path of every protocol that speaks tensors: what was read goes to the deployment, what it answers is counted. */
 export function createInference({ deployments, ids, statistics }: Deps) {
-  /** Counts how the work on one request ended. */
-  async function counted<T>(live: Live, work: () => Promise<T>, shown: (answer: T) => { version: number; rows: number }): Promise<T> {
-    const startedMs = performance.now()
-    try {
-      const answer = await work()
-      const { version, rows } = shown(answer)
-      statistics.succeed(live.project, live.name, version, rows, performance.now() - startedMs)
-      return answer
-    } catch (error) {
-      statistics.fail(live.project, live.name, live.champion.version, performance.now() - startedMs)
-      throw error
-    }
-  }
-
   return {
     live: (caller: Caller, { model, version }: Pick<Target, 'model' | 'version'>): Live =>
       deployments.serving(caller.project, model, version),
@@ -53,12 +39,16 @@ export function createInference({ deployments, ids, statistics }: Deps) {
       const id = call.id ?? ids('pred')
       const { actor, source, outputs } = call
       const input = { id, ids: call.ids, actor, source, outputs, inputs: inputsFor(live, call), ...limitsOf(target, call.deadlineMs) }
-      const inferred = await counted(
-        live,
-        () => deployments.infer({ ...input, deployment: live.name }, caller),
-        ({ version, outputs: [first] }) => ({ version, rows: first?.shape[0] ?? 1 }),
-      )
-      return { model: live.name, id, ...inferred }
+      const startedMs = performance.now()
+      try {
+        const inferred = await deployments.infer({ ...input, deployment: live.name }, caller)
+        const rows = inferred.outputs[0]?.shape[0] ?? 1
+        statistics.succeed(live.project, live.name, inferred.version, rows, performance.now() - startedMs)
+        return { model: live.name, id, ...inferred }
+      } catch (error) {
+        statistics.fail(live.project, live.name, live.champion.version, performance.now() - startedMs)
+        throw error
+      }
     },
 
     /** The hot path: rows that were read straight from the request’s bytes. */
@@ -66,12 +56,15 @@ export function createInference({ deployments, ids, statistics }: Deps) {
       const id = given ?? ids('pred')
       const rowIds = count === 1 ? [id] : Array.from({ length: count }, (_, row) => `${id}#${row}`)
       const input = { deployment: live.name, ids: rowIds, values, actor, source, ...limitsOf(target, undefined) }
-      const scored = await counted(
-        live,
-        () => deployments.score(input, caller),
-        ({ versions }) => ({ version: versions[0]!, rows: count }),
-      )
-      return { id, scored }
+      const startedMs = performance.now()
+      try {
+        const scored = await deployments.score(input, caller)
+        statistics.succeed(live.project, live.name, scored.versions[0]!, count, performance.now() - startedMs)
+        return { id, scored }
+      } catch (error) {
+        statistics.fail(live.project, live.name, live.champion.version, performance.now() - startedMs)
+        throw error
+      }
     },
   }
 }
