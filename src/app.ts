@@ -271,7 +271,7 @@ function routesOf(infra: Infra, modules: Modules, statistics: Statistics) {
     ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
     ...huggingfaceRoutes({ ...modules, blobs: infra.blobs, bodyLimitBytes: config.bodyLimitBytes }),
-    ...prometheusRoutes({ telemetry, infra }),
+    ...prometheusRoutes({ ...modules, infra, node: config.node }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]
 }
