@@ -45,7 +45,9 @@ export function createRouting(deps: Deps): Routing {
   }
 
   function inTurn(key: string, run: () => Promise<void> | void): Promise<void> {
-    const turn = (turns.get(key) ?? Promise.resolve()).then(run)
+    const turn = (turns.get(key) ?? Promise.resolve()).then(run).finally(() => {
+      if (turns.get(key) === turn) turns.delete(key)
+    })
     turns.set(key, turn)
     return turn
   }
@@ -79,7 +81,7 @@ export function createRouting(deps: Deps): Routing {
       const key = keyOf(project, name)
       if (table.has(key)) return undefined
       const lookedMs = missed.get(key)
-      if (lookedMs !== undefined && clock.now() - lookedMs < LOOK_UP_AGAIN_MS) return undefined
+      if (lookedMs !== undefined && clock.now() - lookedMs < LOOK_UP_AGAIN_MS) return turns.get(key)
       if (missed.size >= MOST_MISSED) missed.delete(missed.keys().next().value!)
       missed.set(key, clock.now())
       return refresh(project, name)
