@@ -13,8 +13,6 @@ const GONE_MS = 90_000
 const MOST_TOLD = 500
 /** All processes together may leave untold, and have while idle, so much of a limit. */
 const LITTLE = 0.1
-/** How much of what was asked before is kept at each exchange. */
-const KEPT = 0.5
 const DIGEST_CHARACTERS = 16
 
 type Other = { readonly at: number; readonly seenMs: number; readonly demand: ReadonlyMap<string, number> }
@@ -32,13 +30,13 @@ type Deps = {
  * different machines are never compared: what counts is when this process saw a row change.
  */
 export function createSharedLimits({ sql, clock, self, buckets }: Deps) {
-  const digests = new WeakMap<Bucket, string>()
+  const digests = new WeakMap<Readonly<Bucket>, string>()
   const others = new Map<string, Other>()
   let foldedMs = clock.now()
   let toldMs = Number.NEGATIVE_INFINITY
   let told = '{}'
 
-  function digestOf(bucket: Bucket): string {
+  function digestOf(bucket: Readonly<Bucket>): string {
     let digest = digests.get(bucket)
     if (digest === undefined) {
       digest = createHash('sha256').update(bucket.key).digest('base64url').slice(0, DIGEST_CHARACTERS)
@@ -48,16 +46,9 @@ export function createSharedLimits({ sql, clock, self, buckets }: Deps) {
   }
 
   function fold(nowMs: number) {
-    const seconds = (nowMs - foldedMs) / 1_000
-    if (seconds <= 0) return
+    if (nowMs <= foldedMs) return
+    buckets.fold((nowMs - foldedMs) / 1_000)
     foldedMs = nowMs
-    for (const bucket of buckets.all()) {
-      if (bucket.asked === 0 && bucket.demand === 0) continue
-      const asked = bucket.asked / seconds
-      const demand = bucket.demand === 0 ? asked : bucket.demand * KEPT + asked * (1 - KEPT)
-      bucket.demand = demand < bucket.perSecond * 1e-3 ? 0 : demand
-      bucket.asked = 0
-    }
   }
 
   /** Tells of every bucket that another told of, and of those that matter even if all the others ask for as much. */
@@ -96,17 +87,14 @@ export function createSharedLimits({ sql, clock, self, buckets }: Deps) {
   const heededAt = (nowMs: number) => [...others.values()].filter(({ seenMs }) => nowMs - seenMs < HEEDED_MS)
 
   function setShares(heeded: readonly Other[]) {
-    const idle = others.size === 0 ? 1 : LITTLE / (others.size + 1)
-    buckets.beginWith(idle)
-    for (const bucket of buckets.all()) {
-      if (others.size === 0) bucket.share = 1
-      else if (bucket.demand === 0) bucket.share = idle
-      else {
-        const digest = digestOf(bucket)
-        const elsewhere = heeded.reduce((sum, { demand }) => sum + (demand.get(digest) ?? 0), 0)
-        bucket.share = bucket.demand / (bucket.demand + elsewhere)
-      }
-    }
+    if (others.size === 0) return buckets.divide(1, () => 1)
+    const idle = LITTLE / (others.size + 1)
+    buckets.divide(idle, (bucket) => {
+      if (bucket.demand === 0) return idle
+      const digest = digestOf(bucket)
+      const elsewhere = heeded.reduce((sum, { demand }) => sum + (demand.get(digest) ?? 0), 0)
+      return bucket.demand / (bucket.demand + elsewhere)
+    })
   }
 
   return {
@@ -120,9 +108,7 @@ export function createSharedLimits({ sql, clock, self, buckets }: Deps) {
     /** While the store is away the last shares go on, but what was idle and cannot ask for more gets an equal part. */
     goOnAlone(): void {
       const equal = 1 / (others.size + 1)
-      const idle = others.size === 0 ? 1 : LITTLE * equal
-      buckets.beginWith(equal)
-      for (const bucket of buckets.all()) if (bucket.share <= idle) bucket.share = Math.max(bucket.share, equal)
+      buckets.divide(equal, ({ share }) => (share <= LITTLE * equal ? equal : share))
     },
     /** Gives the shares of this process back. */
     async leave(): Promise<void> {

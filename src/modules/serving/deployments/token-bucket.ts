@@ -6,6 +6,9 @@ const MOST_KEYS = 10_000
  * limit, whatever its share: what it may grant before the others have heard of it.
  */
 export const EXCHANGE_S = 0.5
+/** How much of the demand before is kept at each exchange, and the part of a limit below which demand is none. */
+const KEPT = 0.5
+const NOTHING = 1e-3
 
 export type Bucket = {
   readonly key: string
@@ -39,26 +42,47 @@ export function createBuckets(clock: Clock) {
     return bucket
   }
 
+  function fill(bucket: Bucket, nowMs: number) {
+    const { perSecond, share } = bucket
+    const most = Math.max(1, perSecond * Math.max(share, EXCHANGE_S))
+    bucket.tokens = Math.min(most, bucket.tokens + ((nowMs - bucket.filledMs) / 1_000) * perSecond * share)
+    bucket.filledMs = nowMs
+  }
+
   return {
     take(key: string, perSecond: number, count: number): number {
       const nowMs = clock.now()
       const bucket = buckets.get(key) ?? begin(key, perSecond, nowMs)
-      const rate = perSecond * bucket.share
-      const most = Math.max(1, rate, perSecond * EXCHANGE_S)
-      bucket.tokens = Math.min(most, bucket.tokens + ((nowMs - bucket.filledMs) / 1_000) * rate)
-      bucket.filledMs = nowMs
       bucket.perSecond = perSecond
       bucket.asked += count
+      fill(bucket, nowMs)
       const missing = count - bucket.tokens
       // After the next exchange the share may be the whole.
-      if (missing > 0) return Math.min(missing / rate, EXCHANGE_S + missing / perSecond)
+      if (missing > 0) return Math.min(missing / (perSecond * bucket.share), EXCHANGE_S + missing / perSecond)
       bucket.tokens -= count
       return 0
     },
-    all: (): Iterable<Bucket> => buckets.values(),
-    /** Sets the share that buckets made from now on begin with. */
-    beginWith(share: number): void {
-      firstShare = share
+    all: (): Iterable<Readonly<Bucket>> => buckets.values(),
+    /** Makes what was asked of a bucket since the last time a part of its demand. */
+    fold(seconds: number): void {
+      for (const bucket of buckets.values()) {
+        if (bucket.asked === 0 && bucket.demand === 0) continue
+        const asked = bucket.asked / seconds
+        const demand = bucket.demand === 0 ? asked : bucket.demand * KEPT + asked * (1 - KEPT)
+        bucket.demand = demand < bucket.perSecond * NOTHING ? 0 : demand
+        bucket.asked = 0
+      }
+    },
+    /** Sets the share of every bucket from now on; those made later begin with `first`. */
+    divide(first: number, shareOf: (bucket: Readonly<Bucket>) => number): void {
+      firstShare = first
+      const nowMs = clock.now()
+      for (const bucket of buckets.values()) {
+        const share = shareOf(bucket)
+        if (share === bucket.share) continue
+        fill(bucket, nowMs)
+        bucket.share = share
+      }
     },
   }
 }
