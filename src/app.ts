@@ -152,6 +152,7 @@ export async function createApp(infra: Infra) {
       await Promise.all([http.close(graceMs), grpc.close(graceMs)])
       await jobs.stop(graceMs)
       await bus.stop()
+      await deployments.stop()
       await telemetry.stop()
       await runtimes.close()
       await anchor.settle()
@@ -195,7 +196,8 @@ function buildModules(infra: Infra) {
   const evaluations = createEvaluations({ ...core, experiments: runs })
   const telemetry = createTelemetry({ columns, spool, clock, log })
   const traces = createTraces({ ...core, experiments: runs })
-  const deployments = createDeployments({ ...core, documents, registry, runtimes, telemetry, log })
+  const place = { node: config.node, shared: sql.dialect === 'postgresql' }
+  const deployments = createDeployments({ ...core, ...place, documents, registry, runtimes, telemetry, log })
 
   const batchRoom = { data: config.data, batchFolders: config.batchFolders, metadataUrl: config.sqlUrl, ...machine() }
   const batch = createBatch({ ...core, ...batchRoom, jobs, blobs, columns, documents, registry, log, readSecret: infra.readSecret })
@@ -298,7 +300,7 @@ function routesOf(infra: Infra, modules: Modules, statistics: Statistics) {
     ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
     ...huggingfaceRoutes({ ...modules, blobs: infra.blobs, bodyLimitBytes: config.bodyLimitBytes }),
-    ...prometheusRoutes({ telemetry, deployments, infra }),
+    ...prometheusRoutes({ ...modules, infra, node: config.node }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { access } from '../../src/contract/access.ts'
 import { deployments } from '../../src/contract/deployments.ts'
 import { documents } from '../../src/contract/documents.ts'
 import { registry } from '../../src/contract/registry.ts'
@@ -82,6 +83,54 @@ test('a quota ends with its calendar period', async () => {
   expect((await ask('rationed', { a: 1, b: 1 })).prediction).toBe(1)
 })
 
+test('Prometheus reads what became of requests, why they were refused, and what models take', async () => {
+  const token = await world.token('viewer')
+  const scrape = async (project = 'default') => {
+    const headers = { authorization: `Bearer ${project === 'default' ? token : await world.token('viewer', project)}` }
+    const text = await (await fetch(`${world.url}/metrics`, { headers })).text()
+    return new Map(text.split('\n').map((line) => line.split(/ (?=[^ ]+$)/) as [string, string]))
+  }
+  await declare('counted', {
+    features: { a: { min: 0, expected: [0, 1] } },
+    limits: { requestsPerSecond: 3, rowsPerRequest: 1, quota: { requests: 3, per: 'hour' } },
+  })
+  await ask('counted', { a: 0.5, b: 1 })
+  await ask('counted', { a: 2, b: 1 })
+  await expect(ask('counted', { a: 0.5, b: 1 }, { id: 'third' })).resolves.toMatchObject({ id: 'third' })
+  await expect(ask('counted', { a: 0.5, b: 1 })).rejects.toMatchObject({ code: 'throttled' })
+  world.clock.advance(1_000)
+  await expect(ask('counted', { a: 0.5, b: 1 })).rejects.toMatchObject({ code: 'throttled', message: /of this hour/ })
+  const wide = { inputs: [{ name: 'features', datatype: 'FP32', shape: [2, 2], data: [0, 0, 0, 0] }] }
+  const infer = (body: object) =>
+    fetch(`${world.url}/v2/models/counted/infer`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${secret}` },
+      body: JSON.stringify(body),
+    })
+  const secret = await world.token('operator')
+  expect((await infer(wide)).status).toBe(413)
+  expect((await infer({ inputs: [{ ...wide.inputs[0], shape: [1, 2], data: [-5, 0] }] })).status).toBe(400)
+  const metrics = await scrape()
+  const of = (metric: string, labels: string) => metrics.get(`setpoint_serving_${metric}{deployment="counted",${labels}node="main"}`)
+  const outcomes = ['answered', 'fallback', 'failed', 'refused'].map((outcome) => of('requests_total', `outcome="${outcome}",`))
+  expect(outcomes).toEqual(['3', '0', '0', '4'])
+  const reasons = ['rate', 'address', 'total', 'quota', 'concurrency', 'busy', 'rows', 'invalid']
+  expect(reasons.map((reason) => of('refused_total', `reason="${reason}",`))).toEqual(['1', '0', '0', '1', '0', '0', '1', '1'])
+  expect(of('anomalies_total', 'feature="a",')).toBe('1')
+  expect(of('rows_waiting', '')).toBe('0')
+  expect(Number(metrics.get('setpoint_models_resident_bytes{node="main"}'))).toBeGreaterThan(100)
+  expect(Number(metrics.get('setpoint_models_loaded{node="main"}'))).toBeGreaterThanOrEqual(1)
+  await world.admin.call(access.createProject, { name: 'elsewhere' })
+  expect([...(await scrape('elsewhere')).keys()].filter((line) => line.includes('counted'))).toEqual([])
+})
+
+test('a deployment declared a moment ago answers all who ask at once', async () => {
+  await registerModel(world.admin, 'newborn', modelWithCut(0.3), { alias: 'champion' })
+  await world.admin.call(documents.apply, { documents: [deployment('newborn')] })
+  const answers = await Promise.all(Array.from({ length: 50 }, () => ask('newborn', { a: 1, b: 1 })))
+  expect(answers.map(({ modelVersion }) => modelVersion)).toEqual(Array(50).fill(1))
+})
+
 test('a split gives each version its own share, by the id, and only it scores', async () => {
   await declare('tested', { split: { version: 2, percent: 30 } })
   const versions = await Promise.all(
@@ -108,6 +157,10 @@ test('the fallback answers where the champion fails, and the record says which v
   await declare('steadfast', { fallback: { version: 2 } }, 'fragile')
   expect(await ask('steadfast', { a: 2, b: 0 })).toMatchObject({ modelVersion: 1 })
   expect(await ask('steadfast', { a: 7, b: 0 })).toMatchObject({ modelVersion: 2, prediction: 1 })
+  const headers = { authorization: `Bearer ${await world.token('viewer')}` }
+  const metrics = await (await fetch(`${world.url}/metrics`, { headers })).text()
+  expect(metrics).toContain('setpoint_serving_requests_total{deployment="steadfast",outcome="fallback",node="main"} 1\n')
+  expect(metrics).toContain('setpoint_serving_requests_total{deployment="fragile",outcome="failed",node="main"} 1\n')
   await world.settle()
   const { records } = await world.admin.call(telemetry.listRecords, { deployment: 'steadfast', limit: 10 })
   expect(records.map(({ version }) => version).sort()).toEqual([1, 2])

@@ -26,8 +26,8 @@ export function createCountPairs({ sql, clock, deployments, quarantine }: Deps, 
       const test = addPairs(before[rollout.state], scored, thresholds, rollout.plan[rollout.state])
       const after: Evidence = { ...before, [rollout.state]: test, counted: { ...before.counted, [node]: number } }
       await store.evidences.save(tx, after)
-      const health = () => deployments.challengerHealth(project, rollout.deployment, rollout.id)
-      const next = judge(rollout, after, health, clock.now())
+      const health = () => deployments.challengerHealth(tx, project, rollout.deployment, rollout.id)
+      const next = await judge(rollout, after, health, clock.now())
       if (next) await move(tx, { id: 'setpoint', project }, rollout, next, 'judge')
     })
   }

@@ -13,10 +13,15 @@ const HEALTH_ROWS = 100
  * What the evidence, the time and the challenger’s health call for; null while the rollout goes on. The challenger’s
  * health is asked for in the canary only, where it answers live traffic.
  */
-export function judge(rollout: Kept, tests: Evidence | undefined, challengerHealth: () => ChallengerHealth, nowMs: number): Next | null {
+export async function judge(
+  rollout: Kept,
+  tests: Evidence | undefined,
+  challengerHealth: () => Promise<ChallengerHealth>,
+  nowMs: number,
+): Promise<Next | null> {
   if (rollout.held || (rollout.state !== 'shadow' && rollout.state !== 'canary')) return null
   if (rollout.state === 'canary') {
-    const failing = failingChallenger(challengerHealth(), rollout.plan.canary.maxErrorRate)
+    const failing = failingChallenger(await challengerHealth(), rollout.plan.canary.maxErrorRate)
     if (failing) return failing
   }
   const evidence = tests?.[rollout.state] ?? undefined

@@ -75,8 +75,8 @@ function createCheck({ sql, clock, jobs, deployments }: Deps, store: Store, { mo
     await sql.transaction(async (tx) => {
       const rollout = await store.rollouts.lock(tx, project, id)
       if (!rollout || !running.includes(rollout.state)) return
-      const health = () => deployments.challengerHealth(project, rollout.deployment, rollout.id)
-      const next = judge(rollout, await store.evidences.find(tx, project, id), health, clock.now())
+      const health = () => deployments.challengerHealth(tx, project, rollout.deployment, rollout.id)
+      const next = await judge(rollout, await store.evidences.find(tx, project, id), health, clock.now())
       const after = next ? await move(tx, { id: 'setpoint', project }, rollout, next, 'judge') : rollout
       if (running.includes(after.state)) await checkLater(tx, project, id)
     })

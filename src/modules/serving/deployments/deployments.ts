@@ -5,7 +5,7 @@ import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Log } from '../../../infra/log.ts'
-import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import type { Db, Sql, Tx } from '../../../infra/sql/index.ts'
 import type { Decision } from '../../../lib/processing/after.ts'
 import type { Tensor } from '../../../lib/tensors/tensor.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
@@ -14,14 +14,17 @@ import type { Registry } from '../../models/registry/index.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
 import type { Runtimes } from '../runtimes/index.ts'
 import { createAdmission } from './admission.ts'
-import type { ChallengerHealth } from './challengers.ts'
+import { type ChallengerHealth, createChallengers } from './challengers.ts'
 import { within } from './deadline.ts'
 import { decisionFor, predictionsOf, type ScoredRow } from './decide.ts'
+import { createExchange } from './exchange.ts'
 import { type Contribution, type ExplainInput, explain } from './explain.ts'
+import { countError, createFigures, type Figure } from './figures.ts'
 import { createInference, type Inferred, type TensorsInput } from './inference.ts'
+import { createLimits } from './limits.ts'
 import type { Live, Scored } from './live.ts'
 import { createPins } from './pinned.ts'
-import { createRanges } from './ranges.ts'
+import { type Anomaly, createRanges } from './ranges.ts'
 import { createRepeats } from './repeats.ts'
 import { createRouting } from './routing.ts'
 import { type Problem, refuseProblems, rowsFromNames, rowsFromTensors, tabularOutputs } from './rows.ts'
@@ -89,7 +92,10 @@ export type Deployments = Verbs<typeof deployments> & {
     route: Omit<StoredRoute, 'changedAt'>,
     change: { caller: Pick<Caller, 'id' | 'project'>; reason: string; operation: string },
   ): Promise<void>
-  challengerHealth(project: string, name: string, rollout: string): ChallengerHealth
+  /** Of all processes that share the store, as far as they have told of it, and of this one up to now. */
+  challengerHealth(db: Db, project: string, name: string, rollout: string): Promise<ChallengerHealth>
+  /** What became of the requests of each deployment of a project in this process. */
+  figures(project: string): readonly ServingFigures[]
   /** Loads a declared deployment afresh. Throws `not_found`, or `unavailable` with the reason it cannot be loaded. */
   load(project: string, name: string): Promise<void>
   /** Takes a deployment out of memory until it is loaded or changes. Throws `not_found`. */
@@ -98,12 +104,24 @@ export type Deployments = Verbs<typeof deployments> & {
   explain(input: ExplainInput, caller: By): Promise<readonly Contribution[]>
   /** Loads every deployment, and follows changes from then on. */
   start(): Promise<void>
+  /** Tells the other processes what they do not know yet, and gives this one’s share of the limits back. */
+  stop(): Promise<void>
   /** Whether the deployments that were declared before the start have been loaded. */
   hasStarted(): boolean
 }
 
+export type ServingFigures = Readonly<Figure> & {
+  readonly name: string
+  readonly rowsWaiting: number
+  readonly anomalies: readonly Anomaly[]
+}
+
 type Deps = {
   sql: Sql
+  /** Whether other processes may serve from the same store. */
+  shared: boolean
+  /** Names this process among them. */
+  node: string
   documents: Documents
   registry: Registry
   runtimes: Runtimes
@@ -119,9 +137,17 @@ export function createDeployments(deps: Deps): Deployments {
   const { sql, documents, ledger, bus, clock, ids, log, telemetry } = deps
   const nowUs = () => Math.round(performance.now() * 1_000)
   const routing = createRouting(deps)
-  const scoring = createScoring({ telemetry, clock, log, nowUs })
+  const challengers = createChallengers({ clock, log })
+  const scoring = createScoring({ telemetry, clock, log, nowUs, challengers })
   const inference = createInference({ telemetry, clock, log, nowUs, scoring })
-  const admit = createAdmission(clock)
+  const figures = createFigures()
+  const limits = createLimits(deps)
+  const admit = createAdmission({ ...limits, figures })
+  const exchange = createExchange({
+    clock,
+    log,
+    parts: [...limits.parts, { name: 'challengers', run: () => challengers.exchange(sql) }],
+  })
   const ranges = createRanges()
   const repeats = createRepeats(clock)
   const pinned = createPins()
@@ -164,10 +190,25 @@ export function createDeployments(deps: Deps): Deployments {
   async function score(input: ScoreInput, caller: By): Promise<Scored> {
     const live = serving(caller.project, input.deployment, input.version)
     admit(live, input.ids.length, caller, scoring.pace(live))
-    ranges.check(live, input.values)
-    const run = () => add(live, input)
-    if (input.idempotencyKey === undefined) return await run()
-    return await repeats.once(`${caller.project}/${live.name}/${caller.id}/${input.idempotencyKey}`, input.values, run)
+    return await counted(live, () => {
+      ranges.check(live, input.values)
+      if (input.idempotencyKey === undefined) return add(live, input)
+      const key = `${caller.project}/${live.name}/${caller.id}/${input.idempotencyKey}`
+      return repeats.once(key, input.values, () => add(live, input))
+    })
+  }
+
+  async function counted<T extends { readonly fallback: boolean }>(live: Live, answer: () => Promise<T>): Promise<T> {
+    const figure = figures.of(live)
+    try {
+      const answered = await answer()
+      if (answered.fallback) figure.fallback += 1
+      else figure.answered += 1
+      return answered
+    } catch (error) {
+      countError(figure, error)
+      throw error
+    }
   }
 
   function add(live: Live, { ids, values, actor, source, deadlineMs }: ScoreInput): Promise<Scored> {
@@ -188,9 +229,11 @@ export function createDeployments(deps: Deps): Deployments {
       return inferredFrom(live, scored, values, input.outputs)
     }
     admit(live, 1, caller, scoring.pace(live))
-    const giveUp = new AbortController()
-    const answer = inference(sideOf(live, input.id), { ...input, signal: giveUp.signal })
-    return await within(clock, limitMs(live, deadlineMs), answer, `deployment ${live.name}`, () => giveUp.abort())
+    return await counted(live, () => {
+      const giveUp = new AbortController()
+      const answer = inference(sideOf(live, input.id), { ...input, signal: giveUp.signal })
+      return within(clock, limitMs(live, deadlineMs), answer, `deployment ${live.name}`, () => giveUp.abort())
+    })
   }
 
   return {
@@ -201,7 +244,13 @@ export function createDeployments(deps: Deps): Deployments {
     decide: decisionFor,
     predictions: predictionsOf,
     lookUp: routing.lookUp,
-    challengerHealth: (project, name, rollout) => scoring.health({ project, name, salt: rollout }),
+    challengerHealth: challengers.health,
+    figures: (project) =>
+      figures.list(project).map((figure) => ({
+        ...figure,
+        rowsWaiting: scoring.pace(figure).waiting,
+        anomalies: ranges.anomalies(project, figure.name),
+      })),
     async load(project, name) {
       await routing.refresh(project, name)
       const entry = routing.get(project, name)
@@ -220,8 +269,10 @@ export function createDeployments(deps: Deps): Deployments {
     },
     async start() {
       await routing.refreshAll()
+      exchange.start()
       started = true
     },
+    stop: exchange.stop,
     hasStarted: () => started,
     async readiness(project) {
       return (await documents.all('Deployment', project)).map(({ metadata: { name } }) => ({

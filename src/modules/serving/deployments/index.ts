@@ -1,5 +1,5 @@
 export type { ChallengerHealth } from './challengers.ts'
-export { createDeployments, type Deployments } from './deployments.ts'
+export { createDeployments, type Deployments, type ServingFigures } from './deployments.ts'
 export type { Contribution } from './explain.ts'
 export type { Live } from './live.ts'
 export type { Problem } from './rows.ts'

@@ -38,8 +38,6 @@ export function createRouting(deps: Deps): Routing {
   const table = new Map<string, Entry>()
   const turns = new Map<string, Promise<void>>()
   const missed = new Map<string, number>()
-  /** Looks under way: whoever asks meanwhile waits for the same one. */
-  const looking = new Map<string, Promise<void>>()
   const keyOf = (project: string, name: string) => `${project}/${name}`
 
   /** One refresh of a deployment at a time, so that the newest state is the last to be swapped in. */
@@ -48,7 +46,9 @@ export function createRouting(deps: Deps): Routing {
   }
 
   function inTurn(key: string, run: () => Promise<void> | void): Promise<void> {
-    const turn = (turns.get(key) ?? Promise.resolve()).then(run)
+    const turn = (turns.get(key) ?? Promise.resolve()).then(run).finally(() => {
+      if (turns.get(key) === turn) turns.delete(key)
+    })
     turns.set(key, turn)
     return turn
   }
@@ -81,15 +81,11 @@ export function createRouting(deps: Deps): Routing {
     lookUp(project, name) {
       const key = keyOf(project, name)
       if (table.has(key)) return undefined
-      const pending = looking.get(key)
-      if (pending) return pending
       const lookedMs = missed.get(key)
-      if (lookedMs !== undefined && clock.now() - lookedMs < LOOK_UP_AGAIN_MS) return undefined
+      if (lookedMs !== undefined && clock.now() - lookedMs < LOOK_UP_AGAIN_MS) return turns.get(key)
       if (missed.size >= MOST_MISSED) missed.delete(missed.keys().next().value!)
       missed.set(key, clock.now())
-      const look = refresh(project, name).finally(() => looking.delete(key))
-      looking.set(key, look)
-      return look
+      return refresh(project, name)
     },
     unload(project, name, problem) {
       const key = keyOf(project, name)

@@ -1,7 +1,7 @@
 import { AppError, messageFrom } from '../../../contract/errors.ts'
 import type { Log } from '../../../infra/log.ts'
 import { type AnswerDeps, createAnswer } from './answer.ts'
-import { type ChallengerHealth, createChallengers } from './challengers.ts'
+import type { Challengers } from './challengers.ts'
 import type { Live, LoadedVersion, Work } from './live.ts'
 import { createPace, type Pace } from './pace.ts'
 
@@ -10,7 +10,6 @@ export type Scoring = {
   add(live: Live, work: Work): void
   /** What is under way for a deployment. */
   pace(live: Pick<Live, 'project' | 'name'>): Pace
-  health(live: Pick<Live, 'project' | 'name' | 'salt'>): ChallengerHealth
 }
 
 type Queue = { readonly live: Live; readonly pace: Pace; work: Work[]; rows: number }
@@ -25,11 +24,10 @@ export type Run = {
 const MOST_BATCH_ROWS = 512
 
 /** Gathers the requests of one event-loop turn into one run of the model. */
-export function createScoring(deps: AnswerDeps & { readonly log: Log }): Scoring {
-  const { log } = deps
+export function createScoring(deps: AnswerDeps & { readonly log: Log; readonly challengers: Challengers }): Scoring {
+  const { log, challengers } = deps
   const queues = new Map<Live, Queue>()
   const paces = new Map<string, Pace>()
-  const challengers = createChallengers(log)
   const answer = createAnswer(deps)
   let scheduled = false
 
@@ -100,7 +98,6 @@ export function createScoring(deps: AnswerDeps & { readonly log: Log }): Scoring
       }
     },
     pace: paceOf,
-    health: (live) => ({ ...challengers.healthOf(live) }),
   }
 }
 
