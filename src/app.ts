@@ -29,6 +29,7 @@ import { createAdvisor, createCheckDeployment, decisionsTable } from './modules/
 import { batchPartitionsTable, batchRunsTable, checkBatch, createBatch } from './modules/serving/batch/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createRuntimes } from './modules/serving/runtimes/index.ts'
+import { checkStream, createStreams, streamControlsTable } from './modules/serving/streams/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
 import { checkAlert, createAlerts } from './modules/watch/alerts/index.ts'
 import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
@@ -71,6 +72,7 @@ const audited = [
   issuesTable,
   batchRunsTable,
   batchPartitionsTable,
+  streamControlsTable,
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -101,6 +103,7 @@ export async function createApp(infra: Infra) {
     http,
     access,
     telemetry,
+    streams: modules.streams,
     /** Brings everything up to where it was; answers whether this is the very first start. */
     async start(): Promise<boolean> {
       const first = await access.prepare()
@@ -109,12 +112,14 @@ export async function createApp(infra: Infra) {
       telemetry.start([labels, { name: 'drift', consume: (segment) => drift.consumeSegment(segment) }])
       await jobs.start()
       await modules.batch.start()
+      await modules.streams.start()
       await loop.start()
       return first
     },
     /** Ends in the order that loses nothing: requests, jobs, events, telemetry, models. */
     async stop(graceMs: number): Promise<void> {
       await http.close(graceMs)
+      await modules.streams.stop()
       await jobs.stop(graceMs)
       await bus.stop()
       await telemetry.stop()
@@ -135,7 +140,13 @@ function buildModules(infra: Infra) {
   /** What a module needs that changes audited state. */
   const core = { sql, clock, ids, ledger, bus }
   const access = createAccess({ ...core, open: config.open })
-  const rules = { Alert: checkAlert, BatchScoring: checkBatch, Deployment: createCheckDeployment(sql.dialect), Loop: checkLoop }
+  const rules = {
+    Alert: checkAlert,
+    BatchScoring: checkBatch,
+    Deployment: createCheckDeployment(sql.dialect),
+    Loop: checkLoop,
+    Stream: checkStream,
+  }
   const documents = createDocuments({ ...core, rules })
 
   const runtimes = createRuntimes({ blobs, clock, memoryBytes: config.modelMemoryBytes })
@@ -153,6 +164,7 @@ function buildModules(infra: Infra) {
 
   const batchRoom = { data: config.data, batchFolders: config.batchFolders, metadataUrl: config.sqlUrl, ...machine() }
   const batch = createBatch({ ...core, ...batchRoom, jobs, blobs, columns, documents, registry, log, readSecret: infra.readSecret })
+  const streams = createStreams({ ...core, connections: infra.streams, blobs, documents, registry, deployments, log })
   const quarantine = createQuarantine(core)
   const drift = createDrift({ ...core, documents, registry, quarantine })
   const rollouts = createRollouts({ ...core, jobs, documents, registry, deployments, quarantine })
@@ -195,6 +207,7 @@ function buildModules(infra: Infra) {
     traces,
     deployments,
     batch,
+    streams,
     quarantine,
     drift,
     rollouts,
@@ -232,6 +245,7 @@ function routesOf(infra: Infra, modules: Modules) {
     ...bind(operations.advise, modules.advisor, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.batch, modules.batch, options),
+    ...bind(operations.streams, modules.streams, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.traces, modules.traces, options),
     ...bind(operations.labels, modules.labels, options),

@@ -11,6 +11,7 @@ import { createJobs } from './jobs/index.ts'
 import type { Log } from './log.ts'
 import { createSpool } from './spool.ts'
 import { createSql } from './sql/index.ts'
+import { createStreamConnections } from './streams/connections.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const SEGMENT_BYTES = 16 * 1024 * 1024
@@ -91,6 +92,17 @@ export async function openInfra(config: Config, outside: Outside) {
     )
     const jobs = createJobs({ sql, clock, ids, random, log, concurrency: JOBS_AT_ONCE })
     const bus: Bus = createBus({ sql, clock, ids, log, jobs, url: config.busUrl })
+    const streams = keep(
+      createStreamConnections({
+        folder: config.data,
+        limitBytes: config.streamLimitBytes,
+        node: config.node,
+        busUrl: config.busUrl,
+        clock,
+        log,
+        readSecret,
+      }),
+    )
     let url = ''
     return {
       config,
@@ -104,6 +116,7 @@ export async function openInfra(config: Config, outside: Outside) {
       spool,
       jobs,
       bus,
+      streams,
       fetch: outside.fetch ?? fetch,
       fetchPublic: outside.fetch ?? (config.privateWebhooks ? fetch : publicFetch),
       checkReplies: outside.checkReplies ?? false,
