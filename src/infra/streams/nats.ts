@@ -19,8 +19,8 @@ type Where = { readonly url: string; readonly subject: string }
 
 /**
  * A durable pull consumer, named for the group, of the JetStream stream that holds the subject (made where there is none). It is
- * made anew at every opening, from the place that the reader has kept: what was under way elsewhere would else come again late
- * and out of order. Positions are the stream’s sequence numbers.
+ * made anew at every opening, from the place that the reader has kept, else from what the group has acknowledged: what was under
+ * way would else come again late and out of order. Positions are the stream’s sequence numbers.
  */
 export async function openNatsSource(where: Where, clock: Clock, options: OpenSource): Promise<StreamSource> {
   const { manager, connection, stream } = await reach(where)
@@ -42,8 +42,7 @@ async function makeConsumer(manager: JetStreamManager, stream: string, subject: 
       `JetStream stream ${stream} keeps events by interest and drops them when a consumer is made anew; use the retention limits or workqueue`,
     )
   const known = await manager.consumers.info(stream, options.group).catch(notFound)
-  // A consumer that somebody made beforehand keeps its place.
-  if (known && after === undefined) return
+  const place = after ?? known?.ack_floor.stream_seq
   if (known) await manager.consumers.delete(stream, options.group)
   const isQueue = config.retention === 'workqueue'
   await manager.consumers.add(stream, {
@@ -52,11 +51,11 @@ async function makeConsumer(manager: JetStreamManager, stream: string, subject: 
     ack_policy: AckPolicy.Explicit,
     ack_wait: nanos(ACK_WAIT_MS),
     max_ack_pending: options.maxInFlight,
-    ...(isQueue || (after === undefined && options.from === 'all')
+    ...(isQueue || (place === undefined && options.from === 'all')
       ? { deliver_policy: DeliverPolicy.All }
-      : after === undefined
+      : place === undefined
         ? { deliver_policy: DeliverPolicy.New }
-        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: after + 1 }),
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: place + 1 }),
   })
 }
 
