@@ -33,6 +33,7 @@ import { createAdvisor, createCheckDeployment, decisionsTable } from './modules/
 import { batchPartitionsTable, batchRunsTable, checkBatch, createBatch } from './modules/serving/batch/index.ts'
 import { createDeployments, routesTable } from './modules/serving/deployments/index.ts'
 import { createModelFolders, createRuntimes } from './modules/serving/runtimes/index.ts'
+import { checkStream, createStreams, streamControlsTable } from './modules/serving/streams/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
 import { checkAlert, createAlerts } from './modules/watch/alerts/index.ts'
 import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
@@ -79,6 +80,7 @@ const audited = [
   issuesTable,
   batchRunsTable,
   batchPartitionsTable,
+  streamControlsTable,
 ]
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -120,6 +122,7 @@ export async function createApp(infra: Infra) {
     grpc,
     access,
     telemetry,
+    streams: modules.streams,
     /** Brings everything up to where it was; answers whether this is the very first start. */
     async start(): Promise<boolean> {
       const guest = infra.place.sharing === 'guest'
@@ -131,6 +134,7 @@ export async function createApp(infra: Infra) {
       if (guest) return first
       await jobs.start()
       await modules.batch.start()
+      await modules.streams.start()
       await loop.start()
       return first
     },
@@ -150,6 +154,7 @@ export async function createApp(infra: Infra) {
     /** Ends in the order that loses nothing: requests, jobs, events, telemetry, models. */
     async stop(graceMs: number): Promise<void> {
       await Promise.all([http.close(graceMs), grpc.close(graceMs)])
+      await modules.streams.stop()
       await jobs.stop(graceMs)
       await bus.stop()
       await deployments.stop()
@@ -173,7 +178,13 @@ function buildModules(infra: Infra) {
   /** What a module needs that changes audited state. */
   const core = { sql, clock, ids, ledger, bus }
   const access = createAccess({ ...core, open: config.open })
-  const rules = { Alert: checkAlert, BatchScoring: checkBatch, Deployment: createCheckDeployment(sql.dialect), Loop: checkLoop }
+  const rules = {
+    Alert: checkAlert,
+    BatchScoring: checkBatch,
+    Deployment: createCheckDeployment(sql.dialect),
+    Loop: checkLoop,
+    Stream: checkStream,
+  }
   const documents = createDocuments({ ...core, rules })
 
   const artifacts = createArtifacts({ sql, blobs, clock, uploadLimitBytes: config.uploadLimitBytes })
@@ -201,6 +212,7 @@ function buildModules(infra: Infra) {
 
   const batchRoom = { data: config.data, batchFolders: config.batchFolders, metadataUrl: config.sqlUrl, ...machine() }
   const batch = createBatch({ ...core, ...batchRoom, jobs, blobs, columns, documents, registry, log, readSecret: infra.readSecret })
+  const streams = createStreams({ ...core, connections: infra.streams, blobs, documents, registry, deployments, log })
   const quarantine = createQuarantine(core)
   const drift = createDrift({ ...core, documents, registry, quarantine })
   const rollouts = createRollouts({ ...core, jobs, documents, registry, deployments, quarantine })
@@ -243,6 +255,7 @@ function buildModules(infra: Infra) {
     traces,
     deployments,
     batch,
+    streams,
     quarantine,
     drift,
     rollouts,
@@ -280,6 +293,7 @@ function routesOf(infra: Infra, modules: Modules, statistics: Statistics) {
     ...bind(operations.advise, modules.advisor, options),
     ...bind(operations.deployments, modules.deployments, options),
     ...bind(operations.batch, modules.batch, options),
+    ...bind(operations.streams, modules.streams, options),
     ...bind(operations.telemetry, modules.telemetry, options),
     ...bind(operations.traces, modules.traces, options),
     ...bind(operations.labels, modules.labels, options),

@@ -31,6 +31,7 @@ const groups = {
   advise: 'Which serving mode fits a need, and why',
   deployments: 'What is served, and single predictions',
   batch: 'Partitions scored on a schedule, backfills and their predictions',
+  streams: 'Events scored as they come, and embedded subjects to put them in and read them from',
   traces: 'What requests did, step by step, and what is said of them',
   evaluations: 'Data sets that applications are evaluated on, and scorers',
   telemetry: 'Traffic, latency and the newest predictions',

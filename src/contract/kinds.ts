@@ -10,6 +10,7 @@ import { ObjectiveSpec } from './objectives.ts'
 import { RegistryPolicySpec } from './registry-policy.ts'
 import { TrainerSpec } from './retraining.ts'
 import { Labels, Name } from './scalars.ts'
+import { StreamSpec } from './streams.ts'
 
 /** Everything a person declares, in the order in which a folder of files is applied: what is referred to comes first. */
 export const kinds = {
@@ -22,6 +23,8 @@ export const kinds = {
   Trainer: { spec: TrainerSpec, scope: 'admin' },
   /** Reads and writes with the server’s rights, and what it writes is used as production. */
   BatchScoring: { spec: BatchScoringSpec, scope: 'approve' },
+  /** Reads and writes brokers with the server’s rights. */
+  Stream: { spec: StreamSpec, scope: 'approve' },
   Loop: { spec: LoopSpec, scope: 'approve' },
   Alert: { spec: AlertSpec, scope: 'write' },
 } as const satisfies Record<string, { spec: z.ZodType; scope: Scope }>

@@ -21,6 +21,7 @@ import { registry } from './registry.ts'
 import { retraining } from './retraining.ts'
 import { rollouts } from './rollouts.ts'
 import { runs } from './runs.ts'
+import { streams } from './streams.ts'
 import { telemetry } from './telemetry.ts'
 import { traces } from './traces.ts'
 import { webhooks } from './webhooks.ts'
@@ -38,6 +39,7 @@ export const operations = {
   advise,
   deployments,
   batch,
+  streams,
   telemetry,
   traces,
   labels,

@@ -83,6 +83,12 @@ export const Settings = z.strictObject({
     .positive()
     .default(megabytes(2_048))
     .describe('most telemetry kept on disk while its store is away'),
+  streamLimitBytes: z.coerce
+    .number()
+    .int()
+    .min(megabytes(1))
+    .default(megabytes(1_024))
+    .describe('most bytes of one embedded stream subject; beyond it the oldest events go'),
   modelMemoryBytes: z.coerce
     .number()
     .int()

@@ -12,6 +12,7 @@ import type { Log } from './log.ts'
 import { holdPlace, nodeOf, placeOf, spoolFolderOf } from './places.ts'
 import { createSpool } from './spool.ts'
 import { createSql } from './sql/index.ts'
+import { createStreamConnections } from './streams/connections.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const SEGMENT_BYTES = 16 * 1024 * 1024
@@ -96,6 +97,17 @@ export async function openInfra(config: Config, outside: Outside) {
     const spool = keep(openSpool(place.spool, place.node))
     const jobs = createJobs({ sql, clock, ids, random, log, concurrency: JOBS_AT_ONCE })
     const bus: Bus = createBus({ sql, clock, ids, log, jobs, url: config.busUrl })
+    const streams = keep(
+      createStreamConnections({
+        folder: config.data,
+        limitBytes: config.streamLimitBytes,
+        node: config.node,
+        busUrl: config.busUrl,
+        clock,
+        log,
+        readSecret,
+      }),
+    )
     let url = ''
     return {
       config,
@@ -112,6 +124,7 @@ export async function openInfra(config: Config, outside: Outside) {
       openSpoolOf: (worker: number) => openSpool(spoolFolderOf(config.data, worker), nodeOf(config.node, worker)),
       jobs,
       bus,
+      streams,
       fetch: outside.fetch ?? fetch,
       fetchPublic: outside.fetch ?? (config.privateWebhooks ? fetch : publicFetch),
       checkReplies: outside.checkReplies ?? false,

@@ -352,7 +352,8 @@ function createSync(toDisk: () => Promise<void>) {
   }
 }
 
-const pathOf = (folder: string, id: string) => join(folder, `${id}.segment`)
+/** The file of a segment. */
+export const pathOf = (folder: string, id: string) => join(folder, `${id}.segment`)
 
 /** Splits a segment into its frames, up to the first that is not whole or not what was written. */
 export function framesFrom(segment: Uint8Array): Frames {
