@@ -99,6 +99,7 @@ export async function openInfra(config: Config, outside: Outside) {
     const bus: Bus = createBus({ sql, clock, ids, log, jobs, url: config.busUrl })
     const streams = keep(
       createStreamConnections({
+        guest: place.sharing === 'guest',
         folder: config.data,
         limitBytes: config.streamLimitBytes,
         node: config.node,

@@ -13,6 +13,8 @@ type Options = {
   readonly limitBytes: number
   /** Names the partition of embedded subjects: each process has its own. */
   readonly node: string
+  /** Whether the embedded subjects are in the hands of another process, which started this one. */
+  readonly guest?: boolean
   readonly busUrl?: string
   readonly clock: Clock
   readonly log: Log

@@ -11,13 +11,20 @@ const MOST_SUBJECTS = 256
 export type EmbeddedLogs = ReturnType<typeof createEmbeddedLogs>
 
 /** The subjects of every project, each a log in a folder of its own; opened when first asked for. */
-export function createEmbeddedLogs({ folder, clock, log, limitBytes }: { folder: string; clock: Clock; log: Log; limitBytes: number }) {
+type LogsOptions = { folder: string; guest?: boolean; clock: Clock; log: Log; limitBytes: number }
+
+export function createEmbeddedLogs({ folder, guest, clock, log, limitBytes }: LogsOptions) {
   const opened = new Map<string, Promise<SubjectLog>>()
 
   function open(project: string, subject: string): Promise<SubjectLog> {
     const key = `${project}/${subject}`
     const known = opened.get(key)
     if (known) return known
+    if (guest)
+      throw new AppError(
+        'unsupported',
+        `the embedded subject ${subject} is in the hands of one process, and this server has several; use NATS or Kafka, or start it without workers`,
+      )
     if (opened.size >= MOST_SUBJECTS)
       throw new AppError('too_large', `the embedded streams hold at most ${MOST_SUBJECTS} subjects; use a broker for more`)
     const opening = openSubjectLog({ folder: path.join(folder, project, subject), name: subject, clock, log, limitBytes })
