@@ -207,7 +207,7 @@ function buildModules(infra: Infra) {
   const evaluations = createEvaluations({ ...core, experiments: runs })
   const telemetry = createTelemetry({ columns, spool, clock, log })
   const traces = createTraces({ ...core, experiments: runs })
-  const place = { node: config.node, shared: sql.dialect === 'postgresql' }
+  const place = { node: infra.place.node, shared: infra.place.sharing !== 'alone' || sql.dialect === 'postgresql' }
   const deployments = createDeployments({ ...core, ...place, documents, registry, runtimes, telemetry, log })
 
   const batchRoom = { data: config.data, batchFolders: config.batchFolders, metadataUrl: config.sqlUrl, ...machine() }
@@ -314,7 +314,7 @@ function routesOf(infra: Infra, modules: Modules, statistics: Statistics) {
     ...mlflowRoutes({ ...modules, clock, bodyLimitBytes: config.bodyLimitBytes, uploadLimitBytes: config.uploadLimitBytes }),
     ...otlpRoutes(modules),
     ...huggingfaceRoutes({ ...modules, blobs: infra.blobs, bodyLimitBytes: config.bodyLimitBytes }),
-    ...prometheusRoutes({ ...modules, infra, node: config.node }),
+    ...prometheusRoutes({ ...modules, infra, node: infra.place.node }),
     ...systemRoutes({ openapi: openapiFrom(operations, VERSION), infra, telemetry }),
   ]
 }
