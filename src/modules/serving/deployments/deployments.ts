@@ -328,7 +328,7 @@ function limitMs({ spec }: Live, asked: number | undefined): number | undefined 
 }
 
 /** One row goes by the request’s own id; of more, each has its number. */
-export function idsOfRows(id: string, count: number): readonly string[] {
+function idsOfRows(id: string, count: number): readonly string[] {
   return count === 1 ? [id] : Array.from({ length: count }, (_, row) => `${id}#${row}`)
 }
 
