@@ -28,6 +28,7 @@ const packages = {
   BentoML: ['bentoml==1.4.39', 'numpy==2.4.6', 'onnxruntime==1.32.0'],
 } as const
 const START_LIMIT_MS = 120_000
+const STOP_LIMIT_MS = 15_000
 const here = import.meta.dirname
 const root = path.resolve(here, '../..')
 
@@ -47,9 +48,14 @@ export async function startSubject(name: SubjectName, modelFile: string, workers
     token,
     pid: child.pid!,
     async stop() {
+      // Asked first: a peer’s own supervisor ends workers that are in a group of their own.
       const exit = once(child, 'exit')
-      process.kill(-child.pid!, name === 'Setpoint' ? 'SIGTERM' : 'SIGKILL')
-      await exit
+      child.kill('SIGTERM')
+      await Promise.race([exit, delay(STOP_LIMIT_MS)])
+      if (child.exitCode === null && child.signalCode === null) {
+        process.kill(-child.pid!, 'SIGKILL')
+        await exit
+      }
       fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
     },
   }
