@@ -14,7 +14,7 @@ const FETCH = 1_000
 const LONG_POLL_MS = 5_000
 
 /** Over HTTP: a publisher, and a reader that asks for what comes next and waits for it. */
-export async function embeddedLane({ url, token }: { url: string; token: string }, name: string): Promise<Lane> {
+export function embeddedLane({ url, token }: { url: string; token: string }, name: string): Lane {
   const agent = new http.Agent({ keepAlive: true })
   const subject = `${url}/api/v1/stream-subjects/${name}`
   const stop = new AbortController()
@@ -51,18 +51,13 @@ export async function embeddedLane({ url, token }: { url: string; token: string 
       }
     }
   }
-  let reading: Promise<void> | undefined
-  const failed = (error: unknown) => {
+  const reading = readOn().catch((error: unknown) => {
     if (!stop.signal.aborted) throw error
-  }
+  })
 
   return {
     async publish(events) {
       await request('POST', `${subject}-in/events`, JSON.stringify({ events }))
-      // There is nothing to read from before the first score.
-      reading ??= untilThere(() => request('GET', `${subject}-out/events?limit=1`))
-        .then(readOn)
-        .catch(failed)
     },
     onScore(next) {
       told = next
@@ -73,18 +68,6 @@ export async function embeddedLane({ url, token }: { url: string; token: string 
       await reading
       agent.destroy()
     },
-  }
-}
-
-async function untilThere(ask: () => Promise<unknown>): Promise<void> {
-  for (;;) {
-    try {
-      await ask()
-      return
-    } catch (error) {
-      if (!String(error).includes('answered 404')) throw error
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
   }
 }
 

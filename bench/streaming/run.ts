@@ -104,7 +104,7 @@ function processorSeconds(server: Server): number {
 async function measure(kind: string, server: Server, natsUrl: string): Promise<string> {
   const client = createClient({ url: server.url, token: server.token })
   await declare(client, kind)
-  const lane = kind === 'nats' ? await natsLane(natsUrl, 'nats') : await embeddedLane({ url: server.url, token: server.token }, kind)
+  const lane = kind === 'nats' ? await natsLane(natsUrl, 'nats') : embeddedLane({ url: server.url, token: server.token }, kind)
   await eventsPerSecond(lane, WARM_EVENTS)
   const speed = await eventsPerSecond(lane, Number(given.events))
   const before = processorSeconds(server)

@@ -307,6 +307,7 @@ test('only the source of a stream takes events, and no project sees another’s'
   await world.admin.call(access.createProject, { name: 'other' })
   const other = await world.as('admin', 'other')
   await expect(put('pay-in', other)).rejects.toMatchObject({ code: 'not_found' })
+  await expect(world.admin.call(streams.readEvents, { subject: 'nobodys' })).rejects.toMatchObject({ code: 'not_found' })
   await expect(other.call(streams.readEvents, { subject: 'pay-out' })).rejects.toMatchObject({ code: 'not_found' })
   expect(await other.call(streams.listStreams, {})).toEqual([])
 })
