@@ -50,7 +50,7 @@ describe.skipIf('skipped' in nats)('streams on NATS JetStream', () => {
 
   test('a group goes on after the place its reader kept, in order, whatever was under way', async () => {
     const where = { url: server.url, subject: 'port.order' }
-    const sink = await openNatsSink(where)
+    const sink = await openNatsSink(where, systemClock)
     expect(await sink.publish(outgoing(0, 100))).toEqual({ duplicates: 0 })
     expect(await sink.publish(outgoing(90, 110))).toEqual({ duplicates: 10 })
     const first = await openNatsSource(where, systemClock, how())
@@ -66,7 +66,7 @@ describe.skipIf('skipped' in nats)('streams on NATS JetStream', () => {
 
   test('no more than the limit are given out before they are acknowledged', async () => {
     const where = { url: server.url, subject: 'port.limit' }
-    const sink = await openNatsSink(where)
+    const sink = await openNatsSink(where, systemClock)
     await sink.publish(outgoing(0, 100))
     const source = await openNatsSource(where, systemClock, how({ maxInFlight: 30 }))
     const read = await take(source, 30)

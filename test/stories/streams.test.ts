@@ -41,7 +41,10 @@ const document = (name: string, spec: object = {}) => ({
     ...spec,
   },
 })
-const declare = (...given: object[]) => world.admin.call(documents.apply, { documents: given })
+async function declare(...given: object[]): Promise<void> {
+  await world.admin.call(documents.apply, { documents: given })
+  await world.infra.bus.settle()
+}
 async function publish(name: string, events: readonly Event[]): Promise<void> {
   for (let from = 0; from < events.length; from += 1_000)
     await world.admin.call(streams.publishEvents, {
@@ -246,20 +249,42 @@ test('late events are dropped and counted, or scored and left out of the windows
 })
 
 test('the limits of the deployment make a stream wait, and lose nothing', async () => {
-  await declare(deployment('narrow', 'churn', { limits: { requestsPerSecond: 10 } }), document('slow', { deployment: 'narrow' }))
+  await declare(
+    deployment('narrow', 'churn', { limits: { requestsPerSecond: 10 } }),
+    document('slow', { deployment: 'narrow', maxInFlight: 20 }),
+  )
   await world.settle()
   await publish(
     'slow',
     Array.from({ length: 35 }, (_, i) => eventOf(`s-${i}`, 1)),
   )
   expect(await status('slow')).toMatchObject({ state: 'waiting', problem: expect.stringContaining('over 10 requests a second') })
-  expect(await world.admin.call(streams.listStreams, {})).toContainEqual(expect.objectContaining({ name: 'slow', inFlight: 35 }))
+  expect(await world.admin.call(streams.listStreams, {})).toContainEqual(expect.objectContaining({ name: 'slow', inFlight: 20, lag: 15 }))
   for (let i = 0; i < 60; i++) {
     world.clock.advance(100)
     await world.app.streams.settle()
   }
   expect((await read<Scored>('slow-out')).map(({ event }) => event)).toEqual(Array.from({ length: 35 }, (_, i) => `s-${i}`))
   expect((await status('slow')).counts).toMatchObject({ read: 35, published: 35, dead: 0 })
+})
+
+test('a sink that cannot be reached holds the stream up; what waited comes out once it can be', async () => {
+  const place = { kind: 'kafka', topic: 't', urlFrom: 'NOWHERE_URL' }
+  await declare(document('stuck', { sink: place, maxInFlight: 10 }))
+  await publish(
+    'stuck',
+    Array.from({ length: 30 }, (_, i) => eventOf(`w-${i}`, 1)),
+  )
+  expect(await status('stuck')).toMatchObject({
+    state: 'waiting',
+    inFlight: 10,
+    problem: expect.stringContaining('NOWHERE_URL'),
+    counts: { read: 0 },
+  })
+  await declare(document('stuck'))
+  await world.app.streams.settle()
+  expect((await read<Scored>('stuck-out')).map(({ event }) => event)).toEqual(Array.from({ length: 30 }, (_, i) => `w-${i}`))
+  expect((await status('stuck')).counts).toMatchObject({ read: 30, published: 30, repeated: 0 })
 })
 
 test('a reader over HTTP keeps its place by a group, and can wait for the next event', async () => {
@@ -282,6 +307,7 @@ test('only the source of a stream takes events, and no project sees another’s'
   await world.admin.call(access.createProject, { name: 'other' })
   const other = await world.as('admin', 'other')
   await expect(put('pay-in', other)).rejects.toMatchObject({ code: 'not_found' })
+  await expect(world.admin.call(streams.readEvents, { subject: 'nobodys' })).rejects.toMatchObject({ code: 'not_found' })
   await expect(other.call(streams.readEvents, { subject: 'pay-out' })).rejects.toMatchObject({ code: 'not_found' })
   expect(await other.call(streams.listStreams, {})).toEqual([])
 })

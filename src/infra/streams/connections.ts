@@ -59,7 +59,7 @@ export function createStreamConnections(options: Options) {
         case 'embedded':
           return openEmbeddedSink(await logs.open(project, spec.subject))
         case 'nats':
-          return await (await import('./nats.ts')).openNatsSink({ url: natsUrl(spec.urlFrom), subject: spec.subject })
+          return await (await import('./nats.ts')).openNatsSink({ url: natsUrl(spec.urlFrom), subject: spec.subject }, clock)
         case 'kafka':
           return await (await import('./kafka.ts')).openKafkaSink({ url: addressFrom(spec.urlFrom), topic: spec.topic })
       }

@@ -6,7 +6,7 @@ import { createSpool, pathOf } from '../spool.ts'
 import { MOST_EVENT_BYTES } from './port.ts'
 import { createRecentIds } from './recent-ids.ts'
 
-export type LogEntry = { readonly position: number; readonly id: string; readonly atMs: number; readonly bytes: Uint8Array }
+type LogEntry = { readonly position: number; readonly id: string; readonly atMs: number; readonly bytes: Uint8Array }
 type NewEntry = { readonly id: string; readonly bytes: Uint8Array }
 
 /** An append-only log of one subject on disk, its positions counted from 1 without gaps. */

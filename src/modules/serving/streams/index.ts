@@ -1,3 +1,3 @@
 export { checkStream } from './check-stream.ts'
 export { streamControlsTable } from './store.ts'
-export { createStreams, type Streams } from './streams.ts'
+export { createStreams } from './streams.ts'

@@ -26,6 +26,8 @@ export function createStreams(given: Deps): Streams {
   const { store } = deps
   const workers = new Map<string, Worker>()
   const turns = new Map<string, Promise<void>>()
+  /** What was followed last, worked or paused. */
+  const followed = new Map<string, StreamName>()
   let isStopped = false
 
   /** Makes what is worked what the document and its control say; one change of a stream at a time. */
@@ -48,7 +50,10 @@ export function createStreams(given: Deps): Streams {
     workers.delete(key)
     await running?.stop()
     if (wanted) workers.set(key, startWorker(deps, wanted))
-    await keepUnread(running?.stream, declared && nameOf(declared))
+    const now = declared && nameOf(declared)
+    await keepUnread(followed.get(key), now)
+    if (now) followed.set(key, now)
+    else followed.delete(key)
   }
 
   /** An embedded source keeps what a stream has still to read, also while it is paused, and no longer once it is gone. */

@@ -29,10 +29,14 @@ export function createSubjectVerbs({ sql, store, clock, documents, logs, specs }
     throw new AppError('not_found', `no Stream of project ${project} reads the embedded subject ${subject}; declare one that does`)
   }
 
+  /** A subject that a stream names can be waited on before anything was put into it. */
   async function needLog(project: string, subject: string) {
-    const log = await logs.find(project, subject)
-    if (!log) throw new AppError('not_found', `project ${project} has no embedded subject ${subject}, or nothing was ever put into it`)
-    return log
+    const found = await logs.find(project, subject)
+    if (found) return found
+    const names = ({ source, sink, deadLetters }: StreamName['spec']) =>
+      [source, sink, deadLetters].some((place) => place.kind === 'embedded' && place.subject === subject)
+    if ((await documents.all('Stream', project)).some(({ spec }) => names(spec))) return await logs.open(project, subject)
+    throw new AppError('not_found', `project ${project} has no embedded subject ${subject}; a Stream that names it makes it`)
   }
 
   return {
