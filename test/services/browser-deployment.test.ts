@@ -58,7 +58,7 @@ describe.skipIf(noChromium)(noChromium ? `the console’s deployment (skipped: $
     await page.getByLabel('a', { exact: true }).evaluate((field: HTMLInputElement) => field.removeAttribute('max'))
     await page.getByLabel('a', { exact: true }).fill('3')
     await page.getByRole('button', { name: 'Predict' }).click()
-    await page.getByText(/feature a .*between 0 and 1/).waitFor()
+    await page.getByText(/features.a: from 0 to 1/).waitFor()
     if (process.env.SCREENSHOTS) await page.screenshot({ path: path.join(process.env.SCREENSHOTS, 'deployment.png'), fullPage: true })
     // The refused prediction is the only thing that a page may complain of.
     expect(complaints.filter((complaint) => !complaint.includes('400'))).toEqual([])
