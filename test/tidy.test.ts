@@ -136,3 +136,8 @@ test('what must stay short stays short', () => {
   expect(linesOf('ARCHITECTURE.md')).toBeLessThanOrEqual(200)
   expect(linesOf('AGENTS.md')).toBeLessThanOrEqual(100)
 })
+
+test('a pattern in toMatchObject is wrapped: bare, it matches anything', () => {
+  const bare = sources.filter((file) => /\b(?:message|problem|error|reason): \/[^/*\n]/.test(textOf(file)) && /\.test\.ts$/.test(file))
+  expect(bare).toEqual([])
+})

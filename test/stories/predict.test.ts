@@ -86,7 +86,7 @@ test('a model that gives no number for a row says so, and never answers with not
   await world.admin.call(documents.apply, { documents: [deployment('linear')] })
   await expect(world.admin.call(deployments.predict, { deployment: 'linear', features: { a: 1, b: null } })).rejects.toMatchObject({
     code: 'invalid',
-    message: /gives no number for row 0/,
+    message: expect.stringMatching(/gives no number for row 0/),
   })
   expect(await world.admin.call(deployments.predict, { deployment: 'linear', features: { a: 1, b: 1 } })).toMatchObject({ prediction: 1 })
 })

@@ -141,9 +141,15 @@ test('a connection that breaks before an answer is tried again, an error of the 
   expect((await pending).score).toBe(0.75)
   asked.length = 0
   answer = () => ({ status: 500, body: 'it fell over' })
-  await expect(ask('shaky', 0.5)).rejects.toMatchObject({ code: 'unavailable', message: /answers 500: it fell over/ })
+  await expect(ask('shaky', 0.5)).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/answers 500: it fell over/),
+  })
   answer = () => ({ status: 400, body: 'a is too big' })
-  await expect(ask('shaky', 0.5)).rejects.toMatchObject({ code: 'invalid', message: /refuses the inputs: a is too big/ })
+  await expect(ask('shaky', 0.5)).rejects.toMatchObject({
+    code: 'invalid',
+    message: expect.stringMatching(/refuses the inputs: a is too big/),
+  })
   expect(asked).toHaveLength(2)
 })
 
@@ -162,7 +168,10 @@ test('a server that fails again and again is left alone for a while, and one cal
   answer = () => ({ status: 500 })
   for (let i = 0; i < 3; i++) await expect(ask('breaking', 0.5)).rejects.toMatchObject({ code: 'unavailable' })
   asked.length = 0
-  await expect(ask('breaking', 0.5)).rejects.toMatchObject({ code: 'unavailable', message: /failed 3 times in a row/ })
+  await expect(ask('breaking', 0.5)).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/failed 3 times in a row/),
+  })
   expect(asked).toEqual([])
   expect(await world.admin.call(deployments.getDeployment, { deployment: 'breaking' })).toMatchObject({
     ready: false,
@@ -184,7 +193,7 @@ test('a server that is silent beyond the time of a call is given up', async () =
   const pending = ask('silent', 0.5)
   while (asked.length < 1) await new Promise((resolve) => setImmediate(resolve))
   world.clock.advance(1_000)
-  await expect(pending).rejects.toMatchObject({ code: 'timeout', message: /did not answer within 1000 ms/ })
+  await expect(pending).rejects.toMatchObject({ code: 'timeout', message: expect.stringMatching(/did not answer within 1000 ms/) })
 })
 
 test('an answer that is no list of scores says so', async () => {
@@ -192,7 +201,10 @@ test('an answer that is no list of scores says so', async () => {
   await declare('odd', { protocol: 'http', url, connections: 3 })
   for (const body of ['no JSON', { scores: [1] }, { predictions: ['high'] }, { predictions: [[1], [1, 2]] }]) {
     answer = () => ({ body })
-    await expect(ask('odd', 0.5)).rejects.toMatchObject({ code: 'unavailable', message: /gives no list of predictions/ })
+    await expect(ask('odd', 0.5)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(/gives no list of predictions/),
+    })
   }
 })
 

@@ -303,7 +303,10 @@ test('a reader over HTTP keeps its place by a group, and can wait for the next e
 
 test('only the source of a stream takes events, and no project sees another’s', async () => {
   const put = (subject: string, client = world.admin) => client.call(streams.publishEvents, { subject, events: [{ data: {} }] })
-  await expect(put('pay-out')).rejects.toMatchObject({ code: 'not_found', message: /no Stream of project default reads/ })
+  await expect(put('pay-out')).rejects.toMatchObject({
+    code: 'not_found',
+    message: expect.stringMatching(/no Stream of project default reads/),
+  })
   await world.admin.call(access.createProject, { name: 'other' })
   const other = await world.as('admin', 'other')
   await expect(put('pay-in', other)).rejects.toMatchObject({ code: 'not_found' })

@@ -88,8 +88,11 @@ eachSql((name, open) => {
 
     test('a file and a folder cannot meet, whichever comes first', async () => {
       await put('meet/file')
-      await expect(put('meet/file/below')).rejects.toMatchObject({ code: 'conflict', message: /meet\/file is a file already/ })
-      await expect(put('meet')).rejects.toMatchObject({ code: 'conflict', message: /meet is a folder already/ })
+      await expect(put('meet/file/below')).rejects.toMatchObject({
+        code: 'conflict',
+        message: expect.stringMatching(/meet\/file is a file already/),
+      })
+      await expect(put('meet')).rejects.toMatchObject({ code: 'conflict', message: expect.stringMatching(/meet is a folder already/) })
       expect(await artifacts.stat('p', 'meet/file/below')).toBeUndefined()
     })
 
@@ -104,8 +107,8 @@ eachSql((name, open) => {
     })
 
     test('what is not there, is a folder, is too large or breaks off is refused and leaves nothing', async () => {
-      await expect(read('never')).rejects.toMatchObject({ code: 'not_found', message: /No such artifact: 'never'/ })
-      await expect(read('list')).rejects.toMatchObject({ code: 'invalid', message: /directory, not a file/ })
+      await expect(read('never')).rejects.toMatchObject({ code: 'not_found', message: expect.stringMatching(/No such artifact: 'never'/) })
+      await expect(read('list')).rejects.toMatchObject({ code: 'invalid', message: expect.stringMatching(/directory, not a file/) })
       await expect(put('large', 'x'.repeat(1_001))).rejects.toMatchObject({ code: 'too_large' })
       async function* broken() {
         yield Buffer.from('half')
@@ -208,7 +211,10 @@ eachSql((name, open) => {
       expect(both.map((one) => one.status)).toEqual(['rejected', 'rejected'])
       const complete = (parts: { number: number; digest: string }[], at = 'parts/refused', project = 'p') =>
         uploads.complete(project, upload.id, at, parts)
-      await expect(complete([{ number: 1, digest: other }])).rejects.toMatchObject({ code: 'invalid', message: /never taken/ })
+      await expect(complete([{ number: 1, digest: other }])).rejects.toMatchObject({
+        code: 'invalid',
+        message: expect.stringMatching(/never taken/),
+      })
       await expect(
         complete([
           { number: 1, digest },
@@ -218,7 +224,10 @@ eachSql((name, open) => {
       await expect(complete([])).rejects.toMatchObject({ code: 'invalid' })
       await expect(complete([{ number: 1, digest }], 'elsewhere')).rejects.toMatchObject({ code: 'invalid' })
       await expect(complete([{ number: 1, digest }], 'parts/refused', 'two')).rejects.toMatchObject({ code: 'not_found' })
-      await expect(complete([{ number: 2, digest: other }])).rejects.toMatchObject({ code: 'invalid', message: /never taken/ })
+      await expect(complete([{ number: 2, digest: other }])).rejects.toMatchObject({
+        code: 'invalid',
+        message: expect.stringMatching(/never taken/),
+      })
       await expect(send({ ...upload, secret: 'guess' }, 1, 'x')).rejects.toMatchObject({ code: 'forbidden' })
       for (const number of [0, -1, 1.5, 10_001, Number.NaN])
         await expect(send(upload, number, 'x')).rejects.toMatchObject({ code: 'invalid' })

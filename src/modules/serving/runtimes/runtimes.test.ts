@@ -146,8 +146,11 @@ test('a file that is no model is refused, and nothing of it is kept', async () =
 test('a version that nothing here can run says why', async () => {
   const runtimes = open(1e9)
   const version = { ...(await versionOf(Buffer.from('x'))), digest: null, format: 'pickle' }
-  await expect(runtimes.load(version)).rejects.toMatchObject({ code: 'unsupported', message: /register it with an ONNX file/ })
+  await expect(runtimes.load(version)).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringMatching(/register it with an ONNX file/),
+  })
   const frozen = { ...version, manifest: { ...manifest, artifact: 'a'.repeat(64) } }
-  await expect(runtimes.load(frozen)).rejects.toMatchObject({ code: 'unsupported', message: /nor an MLflow folder/ })
+  await expect(runtimes.load(frozen)).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/nor an MLflow folder/) })
   await runtimes.close()
 })
