@@ -143,11 +143,14 @@ export async function createApp(infra: Infra) {
       for (const worker of workersWithSpool(config.data)) {
         if (alive.includes(worker) || holderOf(config.data, worker) !== undefined) continue
         const place = holdPlace(config.data, worker)
-        const spool = infra.openSpoolOf(worker)
-        await telemetry.adopt(spool)
-        await spool.close()
-        fs.rmSync(spoolFolderOf(config.data, worker), { recursive: true })
-        await place.close()
+        try {
+          const spool = infra.openSpoolOf(worker)
+          await telemetry.adopt(spool).finally(spool.close)
+          fs.rmSync(spoolFolderOf(config.data, worker), { recursive: true })
+        } finally {
+          // A place that were kept after a failure would look like a live worker’s, and nobody would try again.
+          await place.close()
+        }
         log.info('serve.spool_adopted', { worker })
       }
     },
