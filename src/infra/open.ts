@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { createBlobs } from './blobs/blobs.ts'
 import { type Bus, createBus } from './bus/index.ts'
+import { createCalculations } from './calculations.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { createColumns } from './columns/columns.ts'
 import type { Config } from './config.ts'
@@ -126,6 +127,7 @@ export async function openInfra(config: Config, outside: Outside) {
       jobs,
       bus,
       streams,
+      calculations: keep(createCalculations()),
       fetch: outside.fetch ?? fetch,
       fetchPublic: outside.fetch ?? (config.privateWebhooks ? fetch : publicFetch),
       checkReplies: outside.checkReplies ?? false,
