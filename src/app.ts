@@ -5,6 +5,7 @@ import { operations } from './contract/operations.ts'
 import { closeTheLoop } from './flows/close-the-loop.ts'
 import { freezeReference } from './flows/freeze-reference.ts'
 import { purgeRuns } from './flows/purge-runs.ts'
+import { tellOfDrift } from './flows/tell-of-drift.ts'
 import { versionOrigins } from './flows/version-origins.ts'
 import { healthMethods } from './infra/grpc/health.ts'
 import { createGrpc } from './infra/grpc/server.ts'
@@ -19,7 +20,7 @@ import { createIncidents, incidentsTable } from './modules/change/incidents/inde
 import { checkLoop, createLoops, loopRunsTable } from './modules/change/loops/index.ts'
 import { createRetraining, trainingsTable } from './modules/change/retraining/index.ts'
 import { createRollouts, rolloutsTable } from './modules/change/rollouts/index.ts'
-import { createTriage } from './modules/change/triage/index.ts'
+import { createTriage, responsesTable } from './modules/change/triage/index.ts'
 import { createQuarantine, quarantineTable } from './modules/data/quarantine/index.ts'
 import { createAccess, keysTable, projectsTable } from './modules/govern/access/index.ts'
 import { createDocuments, documentsTable, documentVersionsTable } from './modules/govern/documents/index.ts'
@@ -36,7 +37,8 @@ import { createModelFolders, createRuntimes } from './modules/serving/runtimes/i
 import { checkStream, createStreams, streamControlsTable } from './modules/serving/streams/index.ts'
 import { createActivity } from './modules/watch/activity/index.ts'
 import { checkAlert, createAlerts } from './modules/watch/alerts/index.ts'
-import { createDrift, profilesTable } from './modules/watch/drift/index.ts'
+import { checkMonitor, createDrift, profilesTable, seasonsTable } from './modules/watch/drift/index.ts'
+import { createEstimates, estimatorsTable } from './modules/watch/estimates/index.ts'
 import { createLabels } from './modules/watch/labels/index.ts'
 import { createObjectives } from './modules/watch/objectives/index.ts'
 import { createTelemetry } from './modules/watch/telemetry/index.ts'
@@ -67,6 +69,9 @@ const audited = [
   routesTable,
   decisionsTable,
   profilesTable,
+  seasonsTable,
+  estimatorsTable,
+  responsesTable,
   quarantineTable,
   verdictsTable,
   evidenceTable,
@@ -94,10 +99,11 @@ export async function createApp(infra: Infra) {
   const { config, sql, blobs, clock, ids, log, bus, jobs } = infra
   const modules = buildModules(infra)
   const { anchor, access, documents, runtimes, registry, telemetry, deployments, quarantine, drift, rollouts, labels } = modules
-  const { gates, retraining, incidents, loops, triage } = modules
-  freezeReference({ bus, registry, runtimes, blobs, drift, documents })
+  const { gates, retraining, incidents, loops, triage, estimates } = modules
+  freezeReference({ bus, registry, runtimes, blobs, drift, estimates, documents })
   const change = { quarantine, retraining, gates, rollouts, incidents, loops }
   const loop = closeTheLoop({ sql, bus, jobs, clock, log, documents, drift, triage, ...change })
+  tellOfDrift({ bus, incidents })
   const statistics = createStatistics(clock)
   const grpc = createGrpc({
     methods: [...oipMethods({ deployments, ids, statistics, version: VERSION }), ...healthMethods([OIP_SERVICE], deployments.hasStarted)],
@@ -135,6 +141,8 @@ export async function createApp(infra: Infra) {
       await jobs.start()
       await modules.batch.start()
       await modules.streams.start()
+      await drift.start()
+      await estimates.start()
       await loop.start()
       return first
     },
@@ -173,7 +181,7 @@ const machine = () => ({ host: os.hostname(), threads: Math.min(MOST_BATCH_THREA
 
 /** Every module, each after those it is handed. */
 function buildModules(infra: Infra) {
-  const { config, sql, blobs, columns, spool, clock, ids, log, bus, jobs, serverUrl } = infra
+  const { config, sql, blobs, columns, spool, clock, ids, log, bus, jobs, calculations, serverUrl } = infra
   const anchor = createFileAnchor(path.join(config.data, config.worker > 0 ? `ledger-w${config.worker}.head` : 'ledger.head'), (error) =>
     log.error('ledger.anchor_failed', { error }),
   )
@@ -186,6 +194,7 @@ function buildModules(infra: Infra) {
     BatchScoring: checkBatch,
     Deployment: createCheckDeployment(sql.dialect),
     Loop: checkLoop,
+    Monitor: checkMonitor,
     Stream: checkStream,
   }
   const documents = createDocuments({ ...core, rules })
@@ -217,7 +226,20 @@ function buildModules(infra: Infra) {
   const batch = createBatch({ ...core, ...batchRoom, jobs, blobs, columns, documents, registry, log, readSecret: infra.readSecret })
   const streams = createStreams({ ...core, connections: infra.streams, blobs, documents, registry, deployments, log })
   const quarantine = createQuarantine(core)
-  const drift = createDrift({ ...core, documents, registry, quarantine })
+  const incidents = createIncidents(core)
+  const drift = createDrift({
+    ...core,
+    blobs,
+    jobs,
+    calculations,
+    documents,
+    registry,
+    quarantine,
+    telemetry,
+    incidents,
+    hasDropped: (project, monitor) => estimates.hasDropped(project, monitor),
+  })
+  const estimates = createEstimates({ ...core, blobs, jobs, calculations, documents, registry, telemetry })
   const rollouts = createRollouts({ ...core, jobs, documents, registry, deployments, quarantine })
   const labels = createLabels({
     columns,
@@ -236,9 +258,8 @@ function buildModules(infra: Infra) {
   const advisor = createAdvisor({ ...core, documents, registry, deployments, rollouts, gates })
   const trainers = { folder: path.join(config.data, 'trainings'), serverUrl, environment: infra.childEnvironment }
   const retraining = createRetraining({ ...core, ...trainers, jobs, blobs, documents, registry, telemetry, quarantine, access })
-  const incidents = createIncidents(core)
   const loops = createLoops({ ...core, documents, rollouts })
-  const triage = createTriage({ telemetry, drift, documents, quarantine })
+  const triage = createTriage({ ...core, telemetry, drift, estimates, documents, registry, quarantine, calculations })
   const activity = createActivity({ bus })
   return {
     anchor,
@@ -261,6 +282,7 @@ function buildModules(infra: Infra) {
     streams,
     quarantine,
     drift,
+    estimates,
     rollouts,
     labels,
     objectives,
@@ -301,6 +323,8 @@ function routesOf(infra: Infra, modules: Modules, statistics: Statistics) {
     ...bind(operations.traces, modules.traces, options),
     ...bind(operations.labels, modules.labels, options),
     ...bind(operations.drift, modules.drift, options),
+    ...bind(operations.estimates, modules.estimates, options),
+    ...bind(operations.triage, modules.triage, options),
     ...bind(operations.objectives, modules.objectives, options),
     ...bind(operations.quarantine, modules.quarantine, options),
     ...bind(operations.gates, modules.gates, options),

@@ -1,6 +1,6 @@
+import { binOf } from '../../src/lib/drift/profile/profile.ts'
 import { type Tree, treeModel } from '../../src/lib/onnx/tree-ensemble.ts'
 import { createRandom } from '../../src/lib/random.ts'
-import { binOf } from '../../src/lib/stats/profile.ts'
 
 export type TrainOptions = {
   readonly trees?: number

@@ -8,6 +8,8 @@ import { addProfileCommands } from './connection/commands.ts'
 import { addConnectionOptions } from './connection/options.ts'
 import { addApplyCommands, addDeleteCommand } from './documents/changing.ts'
 import { addExportCommand, addGetCommand } from './documents/reading.ts'
+import { addCheckCommand } from './drift/check-command.ts'
+import { addProfileCommand } from './drift/profile-command.ts'
 import { exitCodes } from './failures.ts'
 import { addImportCommand } from './import/command.ts'
 import { addKserveCommand } from './kserve/command.ts'
@@ -37,6 +39,8 @@ const groups = {
   telemetry: 'Traffic, latency and the newest predictions',
   labels: 'What turned out to be true, and the quality it shows',
   drift: 'Monitors, detections and reference profiles',
+  estimates: 'Quality of traffic before its labels come, and whether scores are probabilities',
+  triage: 'What is behind a detection, and how it was answered',
   objectives: 'Set points and their measured values',
   quarantine: 'Rows kept out of training',
   webhooks: 'Whom the registry tells of changes',
@@ -91,6 +95,10 @@ export function createProgram(shell: Shell, finish: Finish): Command {
       addOperation(group, module, name, endpoint, shell, finish)
     if (module === 'runs') addImportCommand(group, shell, finish)
     if (module === 'batch') addBatchRunCommand(group, shell, finish)
+    if (module === 'drift') {
+      addCheckCommand(group, shell, finish)
+      addProfileCommand(group, shell)
+    }
   }
   return program
 }

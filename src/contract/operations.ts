@@ -8,6 +8,7 @@ import { deployments } from './deployments.ts'
 import { documents } from './documents.ts'
 import { drift } from './drift.ts'
 import type { Contract } from './endpoint.ts'
+import { estimates } from './estimates.ts'
 import { evaluations } from './evaluations.ts'
 import { experiments } from './experiments.ts'
 import { gates } from './gates.ts'
@@ -24,6 +25,7 @@ import { runs } from './runs.ts'
 import { streams } from './streams.ts'
 import { telemetry } from './telemetry.ts'
 import { traces } from './traces.ts'
+import { triage } from './triage.ts'
 import { webhooks } from './webhooks.ts'
 
 /** Every operation of the product, by module: what the server binds, the command line offers and the reference lists. */
@@ -44,6 +46,8 @@ export const operations = {
   traces,
   labels,
   drift,
+  estimates,
+  triage,
   objectives,
   quarantine,
   gates,

@@ -198,10 +198,8 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
     const found = await triage.diagnose(window)
     if (!found) return { wait: 'waiting for the champion’s reference' }
     if (!enough && found.cause !== 'broken_data') return { wait: `waiting for labels: ${labelled} of ${spec.corroborate.labelledRows}` }
-    const result = {
-      summary: found.summary,
-      evidence: { cause: found.cause, actors: found.actors, labelSources: found.labelSources, ...found.evidence },
-    }
+    const { cause, actors, labelSources } = found
+    const result = { summary: found.summary, evidence: { cause, actors, labelSources, ...found.evidence, monitor: spec.monitor } }
     switch (found.cause) {
       case 'no_loss':
         return run.cause.kind === 'manual' ? { go: 'retrain', ...result } : { end: 'dismissed', ...result }

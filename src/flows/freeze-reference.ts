@@ -9,14 +9,16 @@ import type { Declared, Documents } from '../modules/govern/documents/index.ts'
 import type { Registry } from '../modules/models/registry/index.ts'
 import type { Runtimes } from '../modules/serving/runtimes/index.ts'
 import type { Drift } from '../modules/watch/drift/index.ts'
+import type { Estimates } from '../modules/watch/estimates/index.ts'
 
-/** A version was registered with reference rows → score them with that very version → freeze the profile that drift is measured against. */
+/** A version was registered with reference rows → score them with that very version → freeze the profile that drift is measured against, and what estimates rest on. */
 export function freezeReference({
   bus,
   registry,
   runtimes,
   blobs,
   drift,
+  estimates,
   documents,
 }: {
   bus: Bus
@@ -24,6 +26,7 @@ export function freezeReference({
   runtimes: Runtimes
   blobs: Blobs
   drift: Drift
+  estimates: Estimates
   documents: Documents
 }): void {
   async function freeze(project: string, version: ModelVersion, deployment: Declared<'Deployment'> | undefined): Promise<void> {
@@ -35,7 +38,9 @@ export function freezeReference({
       const scores = await scorer.score(rows.values, rows.rows)
       const { model, version: number, features, processing } = version
       const threshold = thresholdOf(processing, deployment?.spec.threshold ?? 0.5)
-      await drift.freezeProfile({ project, model, version: number, features, rows, scores, threshold })
+      const sample = { project, model, version: number, features, rows, scores, threshold }
+      await drift.freezeProfile(sample)
+      await estimates.freezeReference(sample)
     } finally {
       await scorer.release()
     }
@@ -52,8 +57,10 @@ export function freezeReference({
     if (kind !== 'Deployment') return
     const deployment = await documents.find('Deployment', project, name)
     const champion = deployment && (await registry.champion(project, deployment.spec.model))
-    if (champion && champion.digest === null && !(await drift.hasProfile(project, champion.model, champion.version)))
-      await freeze(project, champion, deployment)
+    if (!champion || champion.digest !== null) return
+    const { model, version } = champion
+    if ((await drift.hasProfile(project, model, version)) && (await estimates.hasReference(project, model, version))) return
+    await freeze(project, champion, deployment)
   })
 }
 

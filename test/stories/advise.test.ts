@@ -48,7 +48,7 @@ test('a person asks which mode fits, and the decision is kept with actor and rea
 
 /** Routes are loaded beside the events that change them: an alias that was moved is served a moment later. */
 async function served(version: number): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 5_000; tries++) {
     await world.settle()
     const { route } = await world.admin.call(deployments.getDeployment, { deployment: 'churn' })
     if (route.championVersion === version) return

@@ -10,6 +10,7 @@ import { LoopPage } from './pages/loop.tsx'
 import { LoopsPage } from './pages/loops.tsx'
 import { ModelPage } from './pages/model.tsx'
 import { ModelsPage } from './pages/models.tsx'
+import { MonitorPage } from './pages/monitor.tsx'
 import { OverviewPage } from './pages/overview.tsx'
 import { RunPage } from './pages/run.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
@@ -100,6 +101,8 @@ function pageOf(route: Route) {
       return <OverviewPage />
     case 'deployment':
       return <DeploymentPage key={route.name} name={route.name} />
+    case 'monitor':
+      return <MonitorPage key={route.name} name={route.name} />
     case 'loops':
       return <LoopsPage />
     case 'loop':

@@ -6,6 +6,7 @@ import {
   experimentPath,
   loopPath,
   modelPath,
+  monitorPath,
   pathAfterSignIn,
   pathFromHash,
   routeFrom,
@@ -22,6 +23,8 @@ describe('routes', () => {
     expect(routeFrom(loopPath('a/b%'))).toEqual({ page: 'loop', id: 'a/b%' })
     expect(routeFrom('/loops/%zz')).toEqual({ page: 'loop', id: '%zz' })
     expect(routeFrom(deploymentPath('shop.v2'))).toEqual({ page: 'deployment', name: 'shop.v2' })
+    expect(routeFrom(monitorPath('a.b'))).toEqual({ page: 'monitor', name: 'a.b' })
+    expect(routeFrom('/monitors')).toMatchObject({ page: 'unknown' })
     expect(routeFrom('/sign-in')).toEqual({ page: 'sign-in' })
     expect(routeFrom('/nowhere/at/all')).toEqual({ page: 'unknown', path: '/nowhere/at/all' })
   })

@@ -2,6 +2,7 @@
 export type Route =
   | { readonly page: 'overview' }
   | { readonly page: 'deployment'; readonly name: string }
+  | { readonly page: 'monitor'; readonly name: string }
   | { readonly page: 'loops' }
   | { readonly page: 'loop'; readonly id: string }
   | { readonly page: 'experiments' }
@@ -21,6 +22,7 @@ export function routeFrom(path: string): Route {
   if (section === undefined) return { page: 'overview' }
   if (section === 'sign-in' && count === 0) return { page: 'sign-in' }
   if (section === 'deployments' && count === 1) return { page: 'deployment', name: rest[0]! }
+  if (section === 'monitors' && count === 1) return { page: 'monitor', name: rest[0]! }
   if (section === 'loops' && count === 0) return { page: 'loops' }
   if (section === 'loops' && count === 1) return { page: 'loop', id: rest[0]! }
   const found = section === 'experiments' ? trackingRoute(rest) : section === 'models' ? modelRoute(rest) : undefined
@@ -44,6 +46,10 @@ function modelRoute([model, version, ...more]: readonly string[]): Route | undef
 
 export function deploymentPath(name: string): string {
   return `/deployments/${encodeURIComponent(name)}`
+}
+
+export function monitorPath(name: string): string {
+  return `/monitors/${encodeURIComponent(name)}`
 }
 
 export function loopPath(id: string): string {

@@ -128,3 +128,93 @@ export function binomialCdf(hits: number, trials: number, probability: number): 
   if (hits >= trials) return 1
   return 1 - betaCdf(probability, hits + 1, trials - hits)
 }
+
+/**
+ * The probability that Gamma(shape, scale 1) exceeds x: the regularised upper incomplete gamma function, by its series
+ * (Abramowitz & Stegun 6.5.29) below shape + 1 and its continued fraction (6.5.31, in Lentz's form) above, so that the tail
+ * keeps its relative accuracy. Throws RangeError unless shape > 0.
+ */
+export function gammaTail(x: number, shape: number): number {
+  if (!(shape > 0)) throw new RangeError(`gammaTail needs a shape > 0, not ${shape}`)
+  if (Number.isNaN(x)) throw new RangeError('gammaTail needs a number, not NaN')
+  if (x <= 0) return 1
+  if (x === Number.POSITIVE_INFINITY) return 0
+  const front = Math.exp(shape * Math.log(x) - x - logGamma(shape))
+  if (x < shape + 1) {
+    let term = 1 / shape
+    let sum = term
+    for (let k = 1; term > 1e-17 * sum; k++) {
+      term *= x / (shape + k)
+      sum += term
+    }
+    return Math.max(0, 1 - front * sum)
+  }
+  let b = x + 1 - shape
+  let c = 1e300
+  let d = 1 / b
+  let fraction = d
+  for (let k = 1; k <= 100_000; k++) {
+    const a = -k * (k - shape)
+    b += 2
+    d = 1 / (a * d + b)
+    c = b + a / c
+    fraction *= d * c
+    if (Math.abs(d * c - 1) < 1e-15) break
+  }
+  return front * fraction
+}
+
+/** The probability of at most x under Gamma(shape, scale 1). Throws RangeError unless shape > 0. */
+export function gammaCdf(x: number, shape: number): number {
+  return 1 - gammaTail(x, shape)
+}
+
+/** The probability that χ² with `freedom` degrees exceeds x. Throws RangeError unless freedom > 0. */
+export function chiSquaredTail(x: number, freedom: number): number {
+  return gammaTail(x / 2, freedom / 2)
+}
+
+/** The x that χ² with `freedom` degrees exceeds with probability `tail`, by bisection. Throws RangeError unless 0 < tail < 1. */
+export function chiSquaredUpperQuantile(tail: number, freedom: number): number {
+  if (!(tail > 0 && tail < 1)) throw new RangeError(`chiSquaredUpperQuantile needs a probability in (0, 1), not ${tail}`)
+  let low = 0
+  let high = freedom + 10
+  while (chiSquaredTail(high, freedom) > tail) high *= 2
+  for (let i = 0; i < 200 && high - low > 1e-15 * high; i++) {
+    const middle = (low + high) / 2
+    if (chiSquaredTail(middle, freedom) > tail) low = middle
+    else high = middle
+  }
+  return (low + high) / 2
+}
+
+/** The probability that Student's t with `freedom` degrees lies further from 0 than t, on both sides. */
+export function studentTwoSided(t: number, freedom: number): number {
+  if (!(freedom > 0)) throw new RangeError(`studentTwoSided needs freedom > 0, not ${freedom}`)
+  // t² against freedom decides which end of the beta distribution is asked, so that neither loses its digits.
+  const square = t * t
+  return square > freedom
+    ? betaCdf(freedom / (freedom + square), freedom / 2, 0.5)
+    : 1 - betaCdf(square / (freedom + square), 0.5, freedom / 2)
+}
+
+/** The probability that Fisher's F with `over` and `under` degrees of freedom exceeds f. */
+export function fisherTail(f: number, over: number, under: number): number {
+  if (f <= 0) return 1
+  return betaCdf(under / (under + over * f), under / 2, over / 2)
+}
+
+/**
+ * The probability that Kolmogorov's limit law exceeds x (Kolmogorov 1933): 2 Σ (−1)^(k−1) exp(−2k²x²), and for small x the
+ * theta-transformed series.
+ */
+export function kolmogorovTail(x: number): number {
+  if (x <= 0) return 1
+  let sum = 0
+  if (x < 1) {
+    for (let k = 1; k < 20; k += 2) sum += Math.exp((-k * k * Math.PI * Math.PI) / (8 * x * x))
+    return 1 - (Math.sqrt(2 * Math.PI) / x) * sum
+  }
+  for (let k = 1; k < 20; k++) sum += (k % 2 === 1 ? 2 : -2) * Math.exp(-2 * k * k * x * x)
+  return sum
+}

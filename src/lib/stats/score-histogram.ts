@@ -1,4 +1,4 @@
-import { psiOf } from './psi.ts'
+import { psiOf } from '../drift/two-sample/divergences.ts'
 
 /**
  * Counts of scores over a fixed grid, so that histograms of different runs can be compared and added. Between 0 and 1 the

@@ -7,6 +7,7 @@ import { Crumbs } from '../parts/crumbs.tsx'
 import { type Curve, CurveChart } from '../parts/curve-chart.tsx'
 import { DeploymentRules } from '../parts/deployment-rules.tsx'
 import { Link } from '../parts/link.tsx'
+import { MonitorList } from '../parts/monitor-list.tsx'
 import { Pill, Problem, Skeleton } from '../parts/notes.tsx'
 import { PredictionTable } from '../parts/prediction-table.tsx'
 import { RouteLine } from '../parts/route-line.tsx'
@@ -59,6 +60,9 @@ export function DeploymentPage({ name }: { name: string }) {
             </Section>
           </div>
           <div className="column">
+            <Section title="Drift">
+              <MonitorList deployment={name} />
+            </Section>
             <Section title="Try it">
               <Asking deployment={deployment} />
             </Section>

@@ -1,13 +1,12 @@
-import { type FormEvent, useEffect, useId, useRef, useState } from 'react'
-import { messageFrom } from '../../../src/contract/errors.ts'
+import { useState } from 'react'
 import type { LoopRun } from '../../../src/contract/loops.ts'
-import { Reason } from '../../../src/contract/scalars.ts'
 import { type Action, actionNames, actions, refusalOf } from '../actions.ts'
 import { useConsole } from '../console.tsx'
+import { ReasonDialog } from './reason-dialog.tsx'
 
 /** What a person may decide about a run; each decision asks why. */
 export function RunActions({ run, onDone }: { run: LoopRun; onDone: () => void }) {
-  const { session } = useConsole()
+  const { client, session } = useConsole()
   const [asked, setAsked] = useState<Action>()
   return (
     <div className="actions" role="toolbar" aria-label="Decide about this run">
@@ -27,68 +26,19 @@ export function RunActions({ run, onDone }: { run: LoopRun; onDone: () => void }
           </button>
         )
       })}
-      {asked && <Ask key={asked} action={asked} run={run} onClose={() => setAsked(undefined)} onDone={onDone} />}
-    </div>
-  )
-}
-
-function Ask({ action, run, onClose, onDone }: { action: Action; run: LoopRun; onClose: () => void; onDone: () => void }) {
-  const { client } = useConsole()
-  const dialog = useRef<HTMLDialogElement>(null)
-  const id = useId()
-  const [reason, setReason] = useState('')
-  const [busy, setBusy] = useState(false)
-  const [problem, setProblem] = useState<string>()
-  const { name, says, endpoint } = actions[action]
-
-  useEffect(() => dialog.current?.showModal(), [])
-
-  async function decide(event: FormEvent) {
-    event.preventDefault()
-    const checked = Reason.safeParse(reason)
-    if (!checked.success) return setProblem(checked.error.issues[0]!.message)
-    setBusy(true)
-    setProblem(undefined)
-    try {
-      await client.call(endpoint, { id: run.id, reason: checked.data })
-      onDone()
-      onClose()
-    } catch (error) {
-      setProblem(messageFrom(error))
-      setBusy(false)
-    }
-  }
-
-  return (
-    <dialog ref={dialog} onClose={onClose} aria-labelledby={`${id}-title`}>
-      <form onSubmit={(event) => void decide(event)}>
-        <h2 id={`${id}-title`}>
-          {name} the run of {run.deployment}
-        </h2>
-        {run.state !== 'ended' && <p>{run.steps.at(-1)?.summary}</p>}
-        <p className="dim">{says}</p>
-        <label htmlFor={`${id}-reason`}>Why</label>
-        <textarea
-          id={`${id}-reason`}
-          rows={3}
-          value={reason}
-          onChange={(event) => setReason(event.target.value)}
-          maxLength={2_000}
-          disabled={busy}
-          placeholder="kept in the ledger"
+      {asked && (
+        <ReasonDialog
+          key={asked}
+          title={`${actions[asked].name} the run of ${run.deployment}`}
+          says={actions[asked].says}
+          note={run.state === 'ended' ? undefined : run.steps.at(-1)?.summary}
+          button={actions[asked].name}
+          danger={asked === 'abort' || asked === 'roll_back'}
+          decide={(reason) => client.call(actions[asked].endpoint, { id: run.id, reason })}
+          onClose={() => setAsked(undefined)}
+          onDone={onDone}
         />
-        <div className="ask-problem" role="alert">
-          {problem}
-        </div>
-        <div className="ask-buttons">
-          <button type="button" onClick={() => dialog.current?.close()}>
-            Cancel
-          </button>
-          <button type="submit" className={action === 'abort' || action === 'roll_back' ? 'danger' : 'primary'} disabled={busy}>
-            {busy ? 'Asking…' : name}
-          </button>
-        </div>
-      </form>
-    </dialog>
+      )}
+    </div>
   )
 }

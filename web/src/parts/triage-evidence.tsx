@@ -1,6 +1,8 @@
 import { formatCount, formatPercent, formatPoints, wordsFrom } from '../format.ts'
+import { monitorPath } from '../routes.ts'
 import { numberIn, textsIn } from '../steps.ts'
 import { Fact } from './fact.tsx'
+import { Link } from './link.tsx'
 import { Pill, type Tone } from './notes.tsx'
 
 type Found = Readonly<Record<string, unknown>>
@@ -40,7 +42,18 @@ export function TriageEvidence({ evidence }: { evidence: Found }) {
         </ul>
       )}
       {actors.length > 0 && <Actors actors={actors} />}
+      <Diagnosis monitor={evidence.monitor} />
     </div>
+  )
+}
+
+/** The way to the detections of the monitor, each with its whole diagnosis: it takes seconds, so it is made when somebody asks. */
+function Diagnosis({ monitor }: { monitor: unknown }) {
+  if (typeof monitor !== 'string') return null
+  return (
+    <p>
+      <Link to={monitorPath(monitor)}>The whole diagnosis, on the monitor’s page</Link>
+    </p>
   )
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { profileFrom } from '../../../lib/drift/profile/profile.ts'
 import { createRandom } from '../../../lib/random.ts'
-import { profileFrom } from '../../../lib/stats/profile.ts'
 import { assess, type LabelledRow, type Observed } from './assess.ts'
 
 const limits = { maxMissingShare: 0.2, concentration: 0.5, maxActorShare: 0.05, labelConflict: 0.2 }

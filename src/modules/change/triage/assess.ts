@@ -1,7 +1,7 @@
 import type { Spec } from '../../../contract/kinds.ts'
-import { concentrationOf } from '../../../lib/stats/concentration.ts'
+import { concentrationOf } from '../../../lib/drift/diagnosis/concentration.ts'
+import type { Profile } from '../../../lib/drift/profile/profile.ts'
 import { exactInterval } from '../../../lib/stats/distributions.ts'
-import type { Profile } from '../../../lib/stats/profile.ts'
 
 type SampledRow = { readonly features: Float32Array; readonly score: number; readonly actor: string }
 export type LabelledRow = { readonly label: number; readonly score: number; readonly actor: string; readonly labelSource: string }

@@ -1,1 +1,2 @@
+export { responsesTable } from './responses.ts'
 export { createTriage, type Triage } from './triage.ts'

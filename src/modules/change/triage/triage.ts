@@ -1,10 +1,20 @@
+import type { Verbs } from '../../../contract/endpoint.ts'
 import type { LoopSpec } from '../../../contract/loops.ts'
 import { excludingFrom } from '../../../contract/quarantine.ts'
+import type { triage } from '../../../contract/triage.ts'
+import type { Bus } from '../../../infra/bus/index.ts'
+import type { Calculations } from '../../../infra/calculations.ts'
+import type { Clock } from '../../../infra/clock.ts'
+import type { Sql } from '../../../infra/sql/index.ts'
 import type { QuarantineWindows } from '../../data/quarantine/index.ts'
 import type { Documents } from '../../govern/documents/index.ts'
+import type { Ledger } from '../../govern/ledger/index.ts'
+import type { Registry } from '../../models/registry/index.ts'
 import type { Drift } from '../../watch/drift/index.ts'
+import type { Estimates } from '../../watch/estimates/index.ts'
 import type { Telemetry } from '../../watch/telemetry/index.ts'
 import { type Assessment, assess, type LabelledRow } from './assess.ts'
+import { createResponses } from './responses.ts'
 
 type Window = {
   readonly project: string
@@ -14,7 +24,7 @@ type Window = {
   readonly moved: readonly string[]
 }
 
-export type Triage = {
+export type Triage = Verbs<typeof triage> & {
   /** Looks at the rows and labels of a window and says what is behind a detection. Undefined while the monitor has no reference. */
   diagnose(window: Window): Promise<Assessment | undefined>
   /** Labelled rows of a window that are not quarantined. */
@@ -23,7 +33,21 @@ export type Triage = {
 
 const SAMPLE_ROWS = 5_000
 
-export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documents: Documents; quarantine: QuarantineWindows }): Triage {
+type Deps = {
+  sql: Sql
+  clock: Clock
+  ledger: Ledger
+  bus: Bus
+  calculations: Calculations
+  telemetry: Telemetry
+  drift: Drift
+  estimates: Estimates
+  documents: Documents
+  registry: Registry
+  quarantine: QuarantineWindows
+}
+
+export function createTriage(deps: Deps): Triage {
   async function labelled({ project, spec, fromMs, toMs }: Pick<Window, 'project' | 'spec' | 'fromMs' | 'toMs'>): Promise<LabelledRow[]> {
     const excluding = excludingFrom(await deps.quarantine.inForce(project, spec.deployment))
     const rows: LabelledRow[] = []
@@ -42,6 +66,7 @@ export function createTriage(deps: { telemetry: Telemetry; drift: Drift; documen
   }
 
   return {
+    ...createResponses(deps),
     async countLabelled({ project, spec, fromMs, toMs }) {
       const excluding = excludingFrom(await deps.quarantine.inForce(project, spec.deployment))
       return await deps.telemetry.countLabelled({ project, deployment: spec.deployment, fromMs, toMs, excluding })

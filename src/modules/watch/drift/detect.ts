@@ -3,6 +3,7 @@ import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Tx } from '../../../infra/sql/index.ts'
+import type { Noticed } from './other-detectors.ts'
 import type { Detections } from './store.ts'
 import type { Opened } from './target.ts'
 import type { Crossing } from './watching.ts'
@@ -26,6 +27,7 @@ export function createNote({ clock, ids, bus, detections }: { clock: Clock; ids:
       evidence,
       threshold,
       top,
+      judgement: null,
     }
     await detections.insert(tx, project, detection)
     await bus.publish(tx, {
@@ -46,7 +48,7 @@ export function createNote({ clock, ids, bus, detections }: { clock: Clock; ids:
    * The first crossing since the reset is the detection; the second, from new rows only, confirms it; later ones say
    * nothing new. Returns the id of the detection made, if one was.
    */
-  return async (tx: Tx, opened: Opened, signal: DriftSignal, crossings: readonly Crossing[]): Promise<string | null> => {
+  async function note(tx: Tx, opened: Opened, signal: DriftSignal, crossings: readonly Crossing[]): Promise<string | null> {
     const before = opened.monitor[signal]
     const [first, ...more] = crossings
     if (!first) return null
@@ -57,5 +59,17 @@ export function createNote({ clock, ids, bus, detections }: { clock: Clock; ids:
     }
     if (before.crossings === 1) await confirm(tx, opened, signal, before.detection!)
     return null
+  }
+
+  return {
+    note,
+    /** Tells of what further detectors found: once for each of them and batch of rows. */
+    async notice(tx: Tx, { monitor, project, name }: Opened, noticed: readonly Noticed[]): Promise<void> {
+      const { deployment } = monitor.spec
+      for (const [detector, found] of Map.groupBy(noticed, (one) => one.detector)) {
+        const data = { monitor: name, deployment, detector, at: found[0]!.atMs, times: found.length }
+        await bus.publish(tx, { name: 'drift.noticed', project, subject: name, data })
+      }
+    },
   }
 }

@@ -1,22 +1,32 @@
 import type { Detection, DriftSignal, drift, MonitorState } from '../../../contract/drift.ts'
 import type { Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
+import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
+import type { Calculations } from '../../../infra/calculations.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
+import type { Jobs } from '../../../infra/jobs/index.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
+import type { Incidents } from '../../change/incidents/index.ts'
 import type { QuarantineWindows } from '../../data/quarantine/index.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
 import type { LabelledPair } from '../labels/index.ts'
-import type { Segment } from '../telemetry/index.ts'
+import type { Segment, Telemetry } from '../telemetry/index.ts'
+import { budgetOf } from './budget.ts'
 import { createConsumers } from './consume.ts'
 import { createNote } from './detect.ts'
-import { createFreeze, type Freeze, shownProfile } from './reference.ts'
+import { SIGNALS } from './feature-watch.ts'
+import { createFreeze, createTableReader, type Freeze, shownProfile } from './reference.ts'
+import { reviewOf } from './review.ts'
+import { createSeasons } from './season.ts'
+import { createSimulate } from './simulate.ts'
 import * as store from './store.ts'
 import { createTargets, type Opened } from './target.ts'
-import { budgetRows } from './watching.ts'
+import { createWindowReport, windowsOf } from './window-report.ts'
+import { createWindows } from './windows.ts'
 
 export type Drift = Verbs<typeof drift> & {
   /** Freezes the reference of a version from labelled rows and the scores the version gives them. Once only: a second call changes nothing. */
@@ -35,12 +45,17 @@ export type Drift = Verbs<typeof drift> & {
     project: string,
     monitor: string,
   ): Promise<{ version: number; profile: store.StoredProfile; watchedSinceMs: number; threshold: number } | undefined>
+  /** Begins to judge the windows of monitors that declare them. */
+  start(): Promise<void>
   /** Starts a monitor afresh: the champion changed, or what it found was dealt with. */
   reset(project: string, monitor: string): Promise<void>
 }
 
 type Deps = {
   sql: Sql
+  blobs: Blobs
+  jobs: Jobs
+  calculations: Calculations
   clock: Clock
   ids: Ids
   ledger: Ledger
@@ -48,13 +63,20 @@ type Deps = {
   documents: Documents
   registry: Registry
   quarantine: QuarantineWindows
+  telemetry: Pick<Telemetry, 'sampleRows' | 'summarizeTraffic'>
+  /** Whether the quality that is estimated without labels has dropped. */
+  hasDropped: (project: string, monitor: string) => Promise<boolean>
+  incidents: Pick<Incidents, 'listIncidents'>
 }
 
 export function createDrift(deps: Deps): Drift {
   const { sql, documents, registry, ledger } = deps
   const detections = store.createDetections(sql)
-  const targets = createTargets(deps)
+  const tableOf = createTableReader(deps.blobs)
+  const targets = createTargets({ ...deps, tableOf })
   const { reset } = targets
+  const report = createWindowReport({ ...deps, tableOf })
+  const windows = createWindows(deps, targets, report)
 
   async function stateOf(document: Declared<'Monitor'>): Promise<MonitorState> {
     const opened = await targets.look(document)
@@ -64,6 +86,11 @@ export function createDrift(deps: Deps): Drift {
 
   return {
     reset,
+    start: windows.start,
+    ...createJudgement({ ...deps, detections }),
+    ...createReports(deps, targets, report),
+    ...createSeasons(deps, targets),
+    ...createSimulate({ ...deps, tableOf }, targets),
     freezeProfile: createFreeze(deps),
     hasProfile: async (project, model, version) => (await store.findProfile(sql, project, model, version)) !== undefined,
     ...createConsumers(deps, targets, createNote({ ...deps, detections })),
@@ -110,13 +137,17 @@ export function createDrift(deps: Deps): Drift {
 }
 
 const STREAMS_SHOWN = 12
+const NO_REFERENCE = 'the champion has no frozen reference yet; register it with reference rows'
+const DAY_MS = 86_400_000
+const MOST_REVIEWED = 1_000
+/** A detection so long before an incident counts as its warning. */
+const FOREWARNED_MS = 7 * DAY_MS
 
 /** A monitor as the API shows it: what it watches and what each signal has seen, or why it cannot watch yet. */
 function shownMonitor({ metadata, spec }: Declared<'Monitor'>, opened: Opened | undefined, changedAt: number): MonitorState {
-  const shared = { name: metadata.name, deployment: spec.deployment, budgetRows: budgetRows(spec.falseAlarmBudget), changedAt }
+  const shared = { name: metadata.name, deployment: spec.deployment, budget: budgetOf(spec.falseAlarmBudget), changedAt }
   if (!opened) {
-    const problem = 'the champion has no frozen reference yet; register it with reference rows'
-    return { ...shared, modelVersion: null, ready: false, problem, signals: [] }
+    return { ...shared, modelVersion: null, ready: false, problem: NO_REFERENCE, signals: [], detectors: [] }
   }
   const signals = (['features', 'error'] as const).map((signal) => {
     const { shown, crossings } = opened.monitor[signal]
@@ -124,10 +155,83 @@ function shownMonitor({ metadata, spec }: Declared<'Monitor'>, opened: Opened | 
       signal,
       rows: shown.rows,
       evidence: shown.evidence,
-      threshold: shown.threshold || shared.budgetRows * 2,
+      threshold: shown.threshold || shared.budget.every * SIGNALS,
       alarmed: crossings > 0,
       streams: shown.streams.slice(0, STREAMS_SHOWN),
     }
   })
-  return { ...shared, modelVersion: opened.monitor.version, ready: true, problem: null, signals }
+  return { ...shared, modelVersion: opened.monitor.version, ready: true, problem: null, signals, detectors: shownDetectors(opened) }
+}
+
+/** What a person says of a detection, and what months of that come to. */
+function createJudgement({
+  sql,
+  clock,
+  ledger,
+  bus,
+  documents,
+  telemetry,
+  incidents,
+  detections,
+}: Deps & { detections: store.Detections }) {
+  return {
+    async judgeDetection({ id, judgement, reason }, caller) {
+      return await sql.transaction(async (tx) => {
+        const found = await detections.lock(tx, caller.project, id)
+        if (!found)
+          throw new AppError('not_found', `project ${caller.project} has no detection ${id}; see "setpoint drift list-detections"`)
+        const judged: Detection = { ...found, judgement: { verdict: judgement, by: caller.id, at: clock.now(), reason } }
+        await detections.save(tx, judged)
+        await ledger.note(tx, { caller, reason, operation: 'drift.judgeDetection', subject: `detection/${id}` })
+        const data = { monitor: found.monitor, deployment: found.deployment, judgement }
+        await bus.publish(tx, { name: 'drift.judged', project: caller.project, subject: id, data })
+        return judged
+      })
+    },
+    async reviewMonitor({ monitor, days }, caller) {
+      const { spec } = await documents.need('Monitor', caller.project, monitor)
+      const untilMs = clock.now()
+      const sinceMs = Math.max(0, untilMs - days * DAY_MS)
+      const newest = await detections.list(sql, { project: caller.project, deployment: spec.deployment, limit: MOST_REVIEWED })
+      const own = newest.filter((one) => one.monitor === monitor && one.at >= sinceMs)
+      const traffic = await telemetry.summarizeTraffic({ deployment: spec.deployment, windowMs: untilMs - sinceMs }, caller)
+      const opened = await incidents.listIncidents({ deployment: spec.deployment, limit: MOST_REVIEWED }, caller)
+      const byPeople = opened.filter(
+        ({ openedAt, loopRun, timeline }) => openedAt >= sinceMs && loopRun === null && timeline[0]?.actor !== 'setpoint',
+      )
+      const missed = byPeople.filter(({ openedAt }) => !own.some(({ at }) => at <= openedAt && at > openedAt - FOREWARNED_MS))
+      const rows = traffic.deployments[0]?.requests ?? 0
+      return reviewOf({ monitor, spec, sinceMs, untilMs, rows, detections: own, missed: missed.length })
+    },
+  } satisfies Partial<Drift>
+}
+
+/** Windows held against the reference: one that somebody asks for, and those that were judged. */
+function createReports(
+  { sql, clock, documents }: Deps,
+  targets: ReturnType<typeof createTargets>,
+  report: ReturnType<typeof createWindowReport>,
+) {
+  return {
+    async compareWindow({ monitor, fromMs, toMs = clock.now() }, caller) {
+      const document = await documents.need('Monitor', caller.project, monitor)
+      const from = fromMs ?? Math.max(0, toMs - windowsOf(document).seconds * 1_000)
+      if (from >= toMs) throw new AppError('invalid', `the window ends at ${toMs}, before it begins at ${from}; give fromMs below toMs`)
+      const opened = await targets.look(document)
+      if (!opened) throw new AppError('conflict', `Monitor ${monitor} cannot compare: ${NO_REFERENCE}`)
+      return await report(document, opened, { fromMs: from, toMs })
+    },
+    async listWindows({ monitor, limit }, caller) {
+      await documents.need('Monitor', caller.project, monitor)
+      const found = await store.newestWindows(sql, caller.project, monitor, limit)
+      return found.map(({ after: _, ...window }) => window)
+    },
+  } satisfies Partial<Drift>
+}
+
+function shownDetectors({ monitor }: Opened): MonitorState['detectors'] {
+  return monitor.spec.detectors.map(({ name, kind, on }) => {
+    const { rows = 0, warnings = 0, drifts = 0, lastDriftMs = null } = monitor.others?.[name] ?? {}
+    return { name, kind, on, rows, warnings, drifts, lastDriftMs }
+  })
 }

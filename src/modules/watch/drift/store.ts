@@ -1,10 +1,13 @@
-import type { Detection, MonitorSpec } from '../../../contract/drift.ts'
+import type { Detection, MonitorSpec, WindowState } from '../../../contract/drift.ts'
 import type { Db, Sql } from '../../../infra/sql/index.ts'
 import { createRecords } from '../../../infra/sql/records.ts'
-import type { DetectorState } from '../../../lib/stats/e-detector.ts'
-import type { ErrorDetectorState } from '../../../lib/stats/error-detector.ts'
-import type { Profile } from '../../../lib/stats/profile.ts'
+import type { Profile } from '../../../lib/drift/profile/profile.ts'
+import type { ErrorDetectorState } from '../../../lib/drift/streaming/error-detector.ts'
+import type { SeasonBucket } from '../../../lib/drift/streaming/regions.ts'
 import type { AuditedTable } from '../../govern/ledger/index.ts'
+import type { FeatureState } from './feature-watch.ts'
+import type { OtherStates } from './other-detectors.ts'
+import type { Standing } from './standing.ts'
 
 export const profilesTable: AuditedTable = { table: 'reference_profiles', key: ['project', 'model', 'version'] }
 
@@ -15,6 +18,8 @@ export type StoredProfile = {
   readonly labelRows: number
   readonly labelErrors: number
   readonly frozenAt: number
+  /** The blob with the table of the reference rows in little; null for references that were frozen without one. */
+  readonly table: string | null
 }
 
 /** One signal of a monitor: its detector, and how often it has crossed its threshold since the last reset. */
@@ -23,6 +28,8 @@ export type SignalState<S> = {
   readonly crossings: number
   readonly detection: string | null
   readonly shown: Shown
+  /** When the last block ended: what a budget in days stakes is counted from there. */
+  readonly lastMs: number | null
 }
 export type Shown = {
   readonly rows: number
@@ -35,11 +42,25 @@ export type StoredMonitor = {
   readonly spec: MonitorSpec
   /** The version whose reference is watched against; null until there is one. */
   readonly version: number | null
-  readonly features: SignalState<DetectorState>
+  readonly features: SignalState<FeatureState>
   readonly error: SignalState<ErrorDetectorState>
+  /** What further detectors saw, by their names. */
+  readonly others: OtherStates
   /** The last segment of each node that was counted, by what it was counted for. */
   readonly counted: Readonly<Record<string, string>>
   readonly resetAt: number
+}
+
+/** How each part of a season looked; `buckets` is a list of `SeasonBucket` as JSON. */
+export type StoredSeason = {
+  readonly project: string
+  readonly model: string
+  readonly version: number
+  readonly season: string
+  readonly digest: string
+  readonly row_count: number
+  readonly buckets: string
+  readonly frozen_at: number
 }
 
 type Tables = {
@@ -52,7 +73,10 @@ type Tables = {
     label_rows: number
     label_errors: number
     frozen_at: number
+    table_digest: string | null
   }
+  drift_windows: { project: string; monitor: string; from_ms: number; model_version: number; body: string }
+  season_profiles: StoredSeason
   monitor_states: { project: string; name: string; state: string; changed_at: number }
 }
 const tables = (db: Db) => db.db.withTables<Tables>()
@@ -69,6 +93,7 @@ export async function insertProfile(db: Db, project: string, model: string, vers
       label_rows: stored.labelRows,
       label_errors: stored.labelErrors,
       frozen_at: stored.frozenAt,
+      table_digest: stored.table,
     })
     .execute()
 }
@@ -88,6 +113,7 @@ export async function findProfile(db: Db, project: string, model: string, versio
       labelRows: row.label_rows,
       labelErrors: row.label_errors,
       frozenAt: row.frozen_at,
+      table: row.table_digest,
     }
   )
 }
@@ -121,4 +147,69 @@ export function createDetections(sql: Sql) {
     (detection) => ({ deployment: detection.deployment, state: detection.signal, at: detection.storedAt }),
     sql.dialect,
   )
+}
+
+/** A window as it was judged, with what the monitor made of it. */
+export type StoredWindow = WindowState & { readonly after: Standing }
+
+/** Keeps a window; one that is there already stays as it is. Answers whether it is new. */
+export async function insertWindow(db: Db, project: string, window: StoredWindow): Promise<boolean> {
+  const { monitor, fromMs, modelVersion } = window
+  const { numInsertedOrUpdatedRows } = await tables(db)
+    .insertInto('drift_windows')
+    .values({ project, monitor, from_ms: fromMs, model_version: modelVersion, body: JSON.stringify(window) })
+    .onConflict((conflict) => conflict.columns(['project', 'monitor', 'from_ms']).doNothing())
+    .executeTakeFirstOrThrow()
+  return numInsertedOrUpdatedRows === 1n
+}
+
+/** The newest windows of a monitor, newest first. */
+export async function newestWindows(db: Db, project: string, monitor: string, limit: number): Promise<StoredWindow[]> {
+  const rows = await tables(db)
+    .selectFrom('drift_windows')
+    .select('body')
+    .where('project', '=', project)
+    .where('monitor', '=', monitor)
+    .orderBy('from_ms', 'desc')
+    .limit(limit)
+    .execute()
+  return rows.map(({ body }) => JSON.parse(body) as StoredWindow)
+}
+
+export async function deleteWindowsBefore(db: Db, project: string, monitor: string, beforeMs: number): Promise<void> {
+  await tables(db)
+    .deleteFrom('drift_windows')
+    .where('project', '=', project)
+    .where('monitor', '=', monitor)
+    .where('from_ms', '<', beforeMs)
+    .execute()
+}
+
+export async function saveSeason(db: Db, season: StoredSeason): Promise<void> {
+  const { digest, row_count, buckets, frozen_at } = season
+  await tables(db)
+    .insertInto('season_profiles')
+    .values(season)
+    .onConflict((conflict) =>
+      conflict.columns(['project', 'model', 'version', 'season']).doUpdateSet({ digest, row_count, buckets, frozen_at }),
+    )
+    .execute()
+}
+
+export async function findSeason(
+  db: Db,
+  project: string,
+  model: string,
+  version: number,
+  season: string,
+): Promise<{ readonly digest: string; readonly buckets: readonly SeasonBucket[] } | undefined> {
+  const row = await tables(db)
+    .selectFrom('season_profiles')
+    .select(['digest', 'buckets'])
+    .where('project', '=', project)
+    .where('model', '=', model)
+    .where('version', '=', version)
+    .where('season', '=', season)
+    .executeTakeFirst()
+  return row && { digest: row.digest, buckets: JSON.parse(row.buckets) as SeasonBucket[] }
 }

@@ -1,12 +1,18 @@
+import type { MonitorSpec } from '../../../contract/drift.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
+import type { SeasonBucket } from '../../../lib/drift/streaming/regions.ts'
+import type { Segment } from '../../../lib/drift/streaming/segments.ts'
 import { thresholdOf } from '../../../lib/processing/processing.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
+import { segmentReferences } from './feature-watch.ts'
+import type { TableReader } from './reference.ts'
 import * as store from './store.ts'
+import { featuresOf, sampledRowsOf } from './tables.ts'
 import { freshSignal } from './watching.ts'
 
-type Deps = { sql: Sql; clock: Clock; documents: Documents; registry: Registry }
+type Deps = { sql: Sql; clock: Clock; documents: Documents; registry: Registry; tableOf: TableReader }
 export type Targets = ReturnType<typeof createTargets>
 /** A monitor with its state and the reference it watches against. */
 export type Opened = {
@@ -14,18 +20,27 @@ export type Opened = {
   readonly name: string
   readonly monitor: store.StoredMonitor
   readonly reference: store.StoredProfile
+  /** The reference of each hour, where the monitor has a season and one was frozen. */
+  readonly season: { readonly digest: string; readonly buckets: readonly SeasonBucket[] } | undefined
+  /** What each declared segment is watched against, where the reference can say it. */
+  readonly segments: readonly Segment[]
   readonly threshold: number
 }
 
 /** Finds what a monitor watches, and opens and resets its state. */
-export function createTargets({ sql, clock, documents, registry }: Deps) {
+export function createTargets({ sql, clock, documents, registry, tableOf }: Deps) {
+  const referencesOf = createSegmentReferences(tableOf)
   const lockRows = sql.dialect === 'postgresql'
 
   /** What a monitor watches: its deployment’s champion. */
   async function targetOf({ project, spec }: Declared<'Monitor'>) {
     const target = await documents.find('Deployment', project, spec.deployment)
     const champion = target && (await registry.champion(project, target.spec.model))
-    return target && champion && { champion, threshold: thresholdOf(champion.processing, target.spec.threshold) }
+    if (!target || !champion) return undefined
+    const threshold = thresholdOf(champion.processing, target.spec.threshold)
+    // Read before a transaction begins: the whole rows of a reference lie among the blobs.
+    const reference = spec.segments.length > 0 ? await store.findProfile(sql, project, champion.model, champion.version) : undefined
+    return { champion, threshold, segments: reference ? await referencesOf(spec, reference) : [] }
   }
 
   /** The monitor’s state, begun afresh when the champion or the spec is another than it was watching with. */
@@ -37,12 +52,14 @@ export function createTargets({ sql, clock, documents, registry }: Deps) {
     const reference = target && (await store.findProfile(tx, project, target.champion.model, target.champion.version))
     if (!target || !reference) return undefined
     const kept = (await store.findMonitor(tx, project, metadata.name, lockRows))?.state
-    const { version } = target.champion
+    const { model, version } = target.champion
+    const season = spec.season === 'none' ? undefined : await store.findSeason(tx, project, model, version, spec.season)
     const same = kept && kept.version === version && JSON.stringify(kept.spec) === JSON.stringify(spec)
     const monitor: store.StoredMonitor = same
       ? kept
-      : { spec, version, features: freshSignal, error: freshSignal, counted: kept?.counted ?? {}, resetAt: clock.now() }
-    return { monitor, reference, threshold: target.threshold, project, name: metadata.name }
+      : { spec, version, features: freshSignal, error: freshSignal, others: {}, counted: kept?.counted ?? {}, resetAt: clock.now() }
+    const { threshold, segments } = target
+    return { monitor, reference, season, segments, threshold, project, name: metadata.name }
   }
 
   return {
@@ -59,8 +76,31 @@ export function createTargets({ sql, clock, documents, registry }: Deps) {
         const kept = await store.findMonitor(tx, project, name, lockRows)
         if (!kept) return
         const nowMs = clock.now()
-        await store.saveMonitor(tx, project, name, { ...kept.state, features: freshSignal, error: freshSignal, resetAt: nowMs }, nowMs)
+        await store.saveMonitor(
+          tx,
+          project,
+          name,
+          { ...kept.state, features: freshSignal, error: freshSignal, others: {}, resetAt: nowMs },
+          nowMs,
+        )
       })
     },
+  }
+}
+
+const MOST_REFERENCES = 100
+
+/** What each declared segment is watched against; worked out once for each reference and declaration. */
+function createSegmentReferences(tableOf: TableReader) {
+  const kept = new Map<string, readonly Segment[]>()
+  return async (spec: MonitorSpec, reference: store.StoredProfile): Promise<readonly Segment[]> => {
+    const key = JSON.stringify([reference.digest, spec.segments])
+    const found = kept.get(key)
+    if (found) return found
+    const table = await tableOf(reference)
+    const made = segmentReferences(spec, featuresOf(table), sampledRowsOf(table))
+    if (kept.size >= MOST_REFERENCES) kept.delete(kept.keys().next().value!)
+    kept.set(key, made)
+    return made
   }
 }

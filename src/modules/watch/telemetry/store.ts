@@ -49,8 +49,24 @@ export type ActorShare = {
   readonly labelledErrors: number
 }
 
-/** A prediction without its label; missing values are NaN. */
-export type SampledRow = { readonly features: Float32Array; readonly score: number; readonly actor: string; readonly source: string }
+/** A prediction, with the newest label received for it where there is one; missing values are NaN. */
+export type SampledRow = {
+  readonly atMs: number
+  readonly version: number
+  readonly features: Float32Array
+  readonly score: number
+  readonly prediction: number
+  /** The version that scored the row beside this one, 0 for none, and its score. */
+  readonly otherVersion: number
+  readonly otherScore: number
+  readonly actor: string
+  readonly source: string
+  readonly label: number
+  readonly labelSource: string
+}
+type SampledColumns = {
+  readonly [K in keyof SampledRow]: SampledRow[K] extends number ? number | null : SampledRow[K] extends string ? string : (number | null)[]
+}
 
 export type TelemetryStore = ReturnType<typeof createTelemetryStore>
 
@@ -144,14 +160,25 @@ function trafficQueries(columns: Columns) {
 
     /** Rows of a window, chosen by the hash of their id, so that a second look sees the same ones. */
     async sample(window: Window, limit: number): Promise<SampledRow[]> {
-      const rows = await columns.query<{ features: (number | null)[]; score: number | null; actor: string; source: string }>(
-        `SELECT features, score, actor, source FROM inference_records WHERE ${inWindow} ORDER BY cityHash64(record_id) LIMIT {limit:UInt32}`,
+      const rows = await columns.query<SampledColumns & { isLabelled: number }>(
+        `SELECT toUnixTimestamp64Milli(at) AS atMs, version, features, score, prediction, other_version AS otherVersion,
+           other_score AS otherScore, actor, source, is_labelled AS isLabelled, label, label_source AS labelSource
+         FROM (SELECT * FROM inference_records WHERE ${inWindow} ORDER BY cityHash64(record_id) LIMIT {limit:UInt32}) AS p
+         LEFT JOIN (${newestLabelsInWindow}) AS l ON p.record_id = l.record_id
+         ORDER BY cityHash64(p.record_id)`,
         { ...window, limit },
       )
-      return rows.map((row) => ({
+      const known = (value: number | null) => value ?? Number.NaN
+      return rows.map(({ isLabelled, ...row }) => ({
         ...row,
-        features: Float32Array.from(row.features, (value) => value ?? Number.NaN),
-        score: row.score ?? Number.NaN,
+        atMs: row.atMs!,
+        version: row.version!,
+        otherVersion: row.otherVersion!,
+        features: Float32Array.from(row.features, known),
+        score: known(row.score),
+        prediction: known(row.prediction),
+        otherScore: known(row.otherScore),
+        label: isLabelled === 1 ? known(row.label) : Number.NaN,
       }))
     },
   }

@@ -1,0 +1,2 @@
+export { createEstimates, type Estimates } from './estimates.ts'
+export { estimatorsTable } from './store.ts'
