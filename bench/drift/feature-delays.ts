@@ -1,7 +1,7 @@
+import { type Profile, profileFrom } from '../../src/lib/drift/profile/profile.ts'
+import { createSketch, observe, resetSketch } from '../../src/lib/drift/profile/sketch.ts'
+import { advanceDetector, createDetector } from '../../src/lib/drift/streaming/feature-detector.ts'
 import { createRandom, type Random } from '../../src/lib/random.ts'
-import { advanceDetector, createDetector } from '../../src/lib/stats/e-detector.ts'
-import { type Profile, profileFrom } from '../../src/lib/stats/profile.ts'
-import { createSketch, observe, resetSketch } from '../../src/lib/stats/sketch.ts'
 
 const FEATURES = 31
 const REFERENCE_ROWS = 3_000

@@ -1,8 +1,8 @@
+import { profileFrom } from '../../src/lib/drift/profile/profile.ts'
+import { createSketch, observe, resetSketch } from '../../src/lib/drift/profile/sketch.ts'
+import { advanceErrorDetector, createErrorDetector, forgetErrorEvidence } from '../../src/lib/drift/streaming/error-detector.ts'
+import { advanceDetector, createDetector, forgetEvidence } from '../../src/lib/drift/streaming/feature-detector.ts'
 import { createRandom, type Random } from '../../src/lib/random.ts'
-import { advanceDetector, createDetector, resetDetector } from '../../src/lib/stats/e-detector.ts'
-import { advanceErrorDetector, createErrorDetector, resetErrorDetector } from '../../src/lib/stats/error-detector.ts'
-import { profileFrom } from '../../src/lib/stats/profile.ts'
-import { createSketch, observe, resetSketch } from '../../src/lib/stats/sketch.ts'
 
 /** What happened over many streams on which nothing changed, each with a reference of its own. */
 export type NullRuns = { readonly streams: number; readonly rows: number; readonly alarms: number; readonly alarmedStreams: number }
@@ -28,7 +28,7 @@ export function featureNullRuns(features: number, { streams, rows, referenceRows
       if (at % 50 !== 0) continue
       if (advanceDetector(detector, block).alarm) {
         own++
-        resetDetector(detector)
+        forgetEvidence(detector)
       }
       resetSketch(block)
     }
@@ -60,7 +60,7 @@ export function errorNullRuns({ streams, rows, referenceRows, budget }: NullOpti
     for (let at = 0; at < rows; at += 10) {
       if (!advanceErrorDetector(detector, random.binomial(10, 0.2), 10).alarm) continue
       own++
-      resetErrorDetector(detector)
+      forgetErrorEvidence(detector)
     }
     return own
   })

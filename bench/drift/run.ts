@@ -1,35 +1,77 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { errorStreams, lengths, type Outcome, ownOutcomes, scenarios } from './error-streams.ts'
+import { hotPathTable, samplesTable } from './cost.ts'
+import { elec2Table } from './elec2.ts'
+import { outcomeTable } from './equal-rate.ts'
 import { featureDelays, shifts } from './feature-delays.ts'
 import { errorNullRuns, featureNullRuns, type NullRuns } from './null-runs.ts'
+import { ladderOf, otherOutcomes } from './own-detectors.ts'
+import { type Family, families, type Pythons, peerOutcomes } from './peers.ts'
 import { rolloutPower, rollouts } from './rollout-power.ts'
-import { quantileText, rateText, tableOf } from './table.ts'
+import { scenarios, streamsOf } from './streams.ts'
+import { quantileText, tableOf } from './table.ts'
 
-const usage = `Measures how long detectors take and how often they are wrong.
-  node bench/drift/run.ts [--quick] [--python PATH]
---quick    a tenth of the streams
---python   a Python with numpy and river, for the peers; python3 if not given, and no peers if it has no river`
+const usage = `Measures how long detectors take, how often they are wrong, and what they cost.
+  node bench/drift/run.ts [null] [delay] [features] [elec2] [cost] [rollout] [--quick] [--scale SHARE]
+                          [--river PYTHON] [--evidently PYTHON] [--nannyml PYTHON] [--alibi PYTHON]
+                          [--scenario TEXT] [--keep FOLDER]
+Without a part's name, all parts.
+--quick     a tenth of the streams; --scale any other share of them
+--river …   a Python that has that library; a family without one is left out
+--scenario  only the delay scenarios whose name contains the text
+--keep      where to keep what the peers answered: asked again about the same streams, they are not run again`
 
-const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, python: { type: 'string', default: 'python3' }, help: { type: 'boolean' } },
+const { values: given, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    scale: { type: 'string', default: '1' },
+    help: { type: 'boolean' },
+    scenario: { type: 'string', default: '' },
+    keep: { type: 'string' },
+    ...({ river: { type: 'string' }, evidently: { type: 'string' }, nannyml: { type: 'string' }, alibi: { type: 'string' } } as const),
+  },
 })
-if (values.help) console.log(usage)
-else run(values.quick ? 0.1 : 1, values.python)
 
-function run(scale: number, python: string): void {
-  console.log(`## Streams without change\n\n${nullTable(Math.round(1_000 * scale))}\n`)
-  for (const scenario of scenarios) {
-    const streams = Math.round(300 * scale)
-    const bytes = errorStreams(scenario, streams)
-    const outcomes = [...ownOutcomes(bytes), ...peerOutcomes(python, bytes)]
-    console.log(`## Labelled error ${scenario.name}, ${streams} streams\n\n${outcomeTable(outcomes)}\n`)
+const parts: Readonly<Record<string, (scale: number, pythons: Pythons) => void>> = {
+  null: (scale) => print(`Streams without change, ${Math.round(1_000 * scale)} each`, nullTable(Math.round(1_000 * scale))),
+  delay: delays,
+  features: (scale) => print(`Features, ${Math.round(100 * scale)} streams, budget 100,000`, shiftTable(Math.round(100 * scale))),
+  elec2: (_, { river }) => print('ELEC2: alarms in each ninth after the first tenth', elec2Table(river)),
+  cost: (_, { river }) => {
+    print('Cost of 31 features', hotPathTable())
+    print('Cost of the streaming detectors', samplesTable(river))
+  },
+  rollout: (scale) =>
+    print(`Rollout: is the challenger harmful? ${10_000 * scale} runs, alpha 0.05, 28 looks`, rolloutTable(10_000 * scale)),
+}
+
+const unknown = positionals.find((part) => !Object.hasOwn(parts, part))
+const scale = given.quick ? 0.1 : Number(given.scale)
+if (given.help) console.log(usage)
+else if (unknown !== undefined || !(scale > 0)) {
+  console.error(unknown === undefined ? `--scale is a number above 0, not ${given.scale}` : `there is no part ${unknown}\n${usage}`)
+  process.exitCode = 2
+} else run()
+
+function run(): void {
+  const pythons = Object.fromEntries(
+    Object.keys(families).flatMap((family) => (given[family as Family] ? [[family, given[family as Family]]] : [])),
+  )
+  for (const family of Object.keys(families)) if (!(family in pythons)) console.error(`left out, ${family}: no --${family} PYTHON`)
+  for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) parts[part]!(scale, pythons)
+}
+
+function print(title: string, table: string | undefined): void {
+  if (table !== undefined) console.log(`## ${title}\n\n${table}\n`)
+}
+
+function delays(share: number, pythons: Pythons): void {
+  for (const scenario of scenarios.filter(({ name }) => name.includes(given.scenario))) {
+    const values = streamsOf(scenario, Math.round(300 * share))
+    const others = [...otherOutcomes(scenario, values), ...peerOutcomes(pythons, scenario, values, share, given.keep)]
+    const name = `${scenario.name[0]!.toUpperCase()}${scenario.name.slice(1)}`
+    print(`${name}, ${Math.round(300 * share)} streams`, outcomeTable(ladderOf(scenario, values), others))
   }
-  console.log(`## Features, ${Math.round(100 * scale)} streams, budget 100,000\n\n${shiftTable(Math.round(100 * scale))}\n`)
-  console.log(`## Rollout: is the challenger harmful? ${10_000 * scale} runs, alpha 0.05, 28 looks\n\n${rolloutTable(10_000 * scale)}`)
 }
 
 function nullTable(streams: number): string {
@@ -46,43 +88,10 @@ function nullTable(streams: number): string {
   return tableOf(
     ['watched', 'budget', 'streams', 'rows', 'false alarms', 'rows per false alarm', 'share of the budget used'],
     [
-      ...[1_000, 10_000].map((budget) => row('12 features', budget, featureNullRuns(12, { ...options, rows: 20_000, budget }))),
-      ...[1_000, 10_000, 100_000].map((budget) => row('labelled error', budget, errorNullRuns({ ...options, rows: 100_000, budget }))),
+      ...[1_000, 10_000].map((budget) => row('12 features', budget, featureNullRuns(12, { ...options, rows: 5_000, budget }))),
+      ...[1_000, 10_000, 100_000].map((budget) => row('labelled error', budget, errorNullRuns({ ...options, rows: 50_000, budget }))),
     ],
   )
-}
-
-function outcomeTable(outcomes: readonly Outcome[]): string {
-  return tableOf(
-    ['detector', 'streams', 'false alarms per 10,000', 'median delay', '90 % delay', 'missed'],
-    outcomes.map(({ detector, falseAlarms, stableRows, delays }) => [
-      detector,
-      delays.length,
-      rateText(falseAlarms, stableRows),
-      quantileText(delays, 0.5),
-      quantileText(delays, 0.9),
-      `${Math.round((100 * delays.filter((delay) => !Number.isFinite(delay)).length) / delays.length)} %`,
-    ]),
-  )
-}
-
-/** River's detectors on the same streams; none, and a word why, when Python or River is not there. */
-function peerOutcomes(python: string, bytes: Uint8Array): Outcome[] {
-  const folder = mkdtempSync(join(tmpdir(), 'drift-bench-'))
-  try {
-    const file = join(folder, 'streams')
-    writeFileSync(file, bytes)
-    const script = join(import.meta.dirname, 'peers.py')
-    const sizes = [lengths.reference, lengths.stable, lengths.changed].map(String)
-    const text = execFileSync(python, [script, file, ...sizes], { encoding: 'utf8', maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'pipe'] })
-    type Peer = Omit<Outcome, 'delays'> & { readonly delays: readonly (number | null)[] }
-    return (JSON.parse(text) as Peer[]).map((peer) => ({ ...peer, delays: peer.delays.map((delay) => delay ?? Number.POSITIVE_INFINITY) }))
-  } catch (cause) {
-    console.error(`no peers: ${String(cause).split('\n').at(-2) ?? cause}`)
-    return []
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
 }
 
 function shiftTable(streams: number): string {

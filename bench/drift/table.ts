@@ -6,11 +6,16 @@ export function tableOf(head: readonly string[], rows: readonly (readonly (strin
   return [line(head), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...all.slice(1).map(line)].join('\n')
 }
 
-/** The value that a share of the sorted numbers do not exceed; infinities are shown as "missed". */
-export function quantileText(values: readonly number[], share: number): string {
+/** The value that a share of the numbers do not exceed; NaN for none. */
+export function quantileOf(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
-  const value = sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]
-  return value === undefined || !Number.isFinite(value) ? 'missed' : String(value)
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
+}
+
+/** A quantile as text; what is not finite is shown as "missed". */
+export function quantileText(values: readonly number[], share: number): string {
+  const value = quantileOf(values, share)
+  return Number.isFinite(value) ? String(value) : 'missed'
 }
 
 /** Alarms per 10,000 rows. */
