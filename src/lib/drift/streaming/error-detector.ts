@@ -1,5 +1,5 @@
 import { exactInterval } from '../../stats/distributions.ts'
-import { type Bank, betsAbove, capitalFromText, capitalToText, createBank, playBlock, priceBets } from './evidence.ts'
+import { type Bank, betsAbove, capitalFromText, capitalToText, createBank, holdsCapitals, playBlock, priceBets } from './evidence.ts'
 import { runningBound } from './running-bound.ts'
 
 export type ErrorDetectorOptions = {
@@ -158,5 +158,5 @@ export function errorDetectorState(detector: ErrorDetector): ErrorDetectorState 
 export function isErrorDetectorState(state: unknown): state is ErrorDetectorState {
   const { rows, capital, errors, labelled, bound, settledRows } = (state ?? {}) as Partial<ErrorDetectorState>
   const counts = [rows, errors, labelled, settledRows].every((count) => Number.isSafeInteger(count) && count! >= 0)
-  return counts && bound! > 0 && bound! < 1 && typeof capital === 'string' && atob(capital).length === LOG_ODDS.length * 4
+  return counts && bound! > 0 && bound! < 1 && holdsCapitals(capital, LOG_ODDS.length)
 }

@@ -77,16 +77,19 @@ export function playBlock(bank: Bank, from: number, to: number, hits: number, ro
 
 /** Capitals as text, for a state that survives a restart to the last bit. */
 export function capitalToText(capital: Float32Array): string {
-  const bytes = new Uint8Array(capital.buffer, capital.byteOffset, capital.byteLength)
-  let text = ''
-  for (const byte of bytes) text += String.fromCharCode(byte)
-  return btoa(text)
+  return Buffer.from(capital.buffer, capital.byteOffset, capital.byteLength).toString('base64')
+}
+
+/** Whether a text holds so many capitals. */
+export function holdsCapitals(text: unknown, count: number): text is string {
+  return typeof text === 'string' && Buffer.byteLength(text, 'base64') === count * Float32Array.BYTES_PER_ELEMENT
 }
 
 /** Reads capitals back into a bank. Throws RangeError when they belong to a bank of another size. */
 export function capitalFromText(capital: Float32Array, text: string): void {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-  if (bytes.length !== capital.byteLength)
-    throw new RangeError(`the stored state has ${bytes.length / 4} bets, this detector ${capital.length}; reset it`)
-  capital.set(new Float32Array(bytes.buffer))
+  if (!holdsCapitals(text, capital.length))
+    throw new RangeError(
+      `the stored state has ${Buffer.byteLength(text, 'base64') / Float32Array.BYTES_PER_ELEMENT} bets, this detector ${capital.length}; reset it`,
+    )
+  Buffer.from(text, 'base64').copy(Buffer.from(capital.buffer, capital.byteOffset, capital.byteLength))
 }

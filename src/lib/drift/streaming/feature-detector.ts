@@ -1,6 +1,6 @@
 import type { FeatureProfile, Profile } from '../profile/profile.ts'
 import { MISSING, rowsIn, type Sketch } from '../profile/sketch.ts'
-import { type Bank, capitalFromText, capitalToText, createBank, playBlock } from './evidence.ts'
+import { type Bank, capitalFromText, capitalToText, createBank, holdsCapitals, playBlock } from './evidence.ts'
 import { createRankCoins, emptyCoins, fillCoins, isBag, learnedShare, type RankCoins, tossBlock } from './rank-coins.ts'
 import { bucketsOf, type Region, regionBets, type SeasonBucket } from './regions.ts'
 import { createTilts, playTilts, type TiltBank, tiltsFromText, tiltsToText } from './tilts.ts'
@@ -251,11 +251,10 @@ export function isDetectorState(detector: Detector, state: unknown): state is De
   const { rows, capital, learned, bags } = (state ?? {}) as Partial<DetectorState>
   const bets = detector.banks[0]!.capital.length
   const tilts = tiltsOf(detector).reduce((sum, bank) => sum + bank.capital.length, 0)
-  const holds = (text: unknown, count: number) => typeof text === 'string' && atob(text).length === 4 * count
   return (
     Number.isSafeInteger(rows) &&
-    holds(capital, bets) &&
-    holds(learned, tilts) &&
+    holdsCapitals(capital, bets) &&
+    holdsCapitals(learned, tilts) &&
     Array.isArray(bags) &&
     bags.length === detector.learned.length &&
     detector.learned.every((bucket, b) => bucket.every(({ coins }, f) => isBag(bags[b]?.[f], coins.bag.length)))
