@@ -1,3 +1,4 @@
+import { getPriority } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
 import { type Calculations, createCalculations } from './calculations.ts'
 
@@ -13,6 +14,14 @@ test('a calculation answers what it was given, in the order asked for, while thi
   const doubled = program('parentPort.postMessage(workerData.map((value) => 2 * value))')
   const answers = [[1, 2], [3], []].map((given) => calculations!.run<number[], number[]>(doubled, given))
   expect(await Promise.all(answers)).toEqual([[2, 4], [6], []])
+})
+
+test.runIf(process.platform === 'linux')('a calculation gives way to this thread, whose own priority stays', async () => {
+  calculations = createCalculations()
+  const before = getPriority()
+  const asked = program('import { getPriority } from "node:os"\nparentPort.postMessage(getPriority())')
+  expect(await calculations.run(asked, null)).toBeGreaterThan(before)
+  expect(getPriority()).toBe(before)
 })
 
 test('what fails, ends early or takes too long is an error that says so, and the next one runs', async () => {

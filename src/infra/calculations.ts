@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { AppError, messageFrom } from '../contract/errors.ts'
 
-/** Calculations of seconds, each in a thread that ends with it, so that the server goes on answering meanwhile. */
+/** Calculations of seconds, each in a thread of low priority that ends with it, so that the server goes on answering meanwhile. */
 export type Calculations = {
   /**
    * Runs a program that answers its `workerData` with one message. One at a time; the others wait. Throws `throttled` when
@@ -13,6 +13,8 @@ export type Calculations = {
   close(): Promise<void>
 }
 
+/** What a thread loads before its program. */
+const PRIORITY = new URL('./calculation-priority.ts', import.meta.url)
 const MOST_WAITING = 32
 const LIMIT_MS = 120_000
 
@@ -26,7 +28,7 @@ export function createCalculations({ mostWaiting = MOST_WAITING } = {}): Calcula
   function next(): void {
     const task = running ? undefined : queue.shift()
     if (!task) return
-    const worker = new Worker(task.program, { workerData: task.given, execArgv: [], name: 'calculation' })
+    const worker = new Worker(task.program, { workerData: task.given, execArgv: ['--import', PRIORITY.href], name: 'calculation' })
     running = { worker, task }
     worker.on('message', (gives) => task.settle(null, gives))
     worker.on('error', (cause) => task.settle(new AppError('internal', `a calculation failed: ${messageFrom(cause)}`, {}, cause)))
