@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { operations } from './contract/operations.ts'
 import { closeTheLoop } from './flows/close-the-loop.ts'
+import { explainIncidents } from './flows/explain-incidents.ts'
 import { freezeReference } from './flows/freeze-reference.ts'
 import { purgeRuns } from './flows/purge-runs.ts'
 import { tellOfDrift } from './flows/tell-of-drift.ts'
@@ -104,6 +105,7 @@ export async function createApp(infra: Infra) {
   const change = { quarantine, retraining, gates, rollouts, incidents, loops }
   const loop = closeTheLoop({ sql, bus, jobs, clock, log, documents, drift, triage, ...change })
   tellOfDrift({ bus, incidents })
+  explainIncidents({ sql, bus, jobs, clock, incidents, loops, triage })
   const statistics = createStatistics(clock)
   const grpc = createGrpc({
     methods: [...oipMethods({ deployments, ids, statistics, version: VERSION }), ...healthMethods([OIP_SERVICE], deployments.hasStarted)],

@@ -151,6 +151,10 @@ test('a real change is detected, confirmed, retrained, proven, canaried and prom
     route: { mode: 'steady', championVersion: 2 },
   })
   expect(await world.admin.call(incidents.listIncidents, { state: 'open' })).toEqual([])
+  await world.pass(20_000)
+  const incident = await world.admin.call(incidents.getIncident, { id: run.incident! })
+  const explained = incident.timeline.filter(({ text }) => text.startsWith('Diagnosis: '))
+  expect(explained.map(({ text }) => text)).toEqual([expect.stringMatching(/^Diagnosis: concept .*\n(.*\n)*Suggested: retrain: /)])
   expect(await world.admin.call(ledger.verify, {})).toMatchObject({ intact: true })
 
   const back = await world.admin.call(loops.rollBackRun, { id: run.id, reason: 'support complains' })
