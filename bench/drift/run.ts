@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { hotPathTable, samplesTable } from './cost.ts'
+import { demoChanges, demoDelays } from './demo-delays.ts'
 import { elec2Table } from './elec2.ts'
 import { outcomeTable } from './equal-rate.ts'
 import { featureDelays, shifts } from './feature-delays.ts'
@@ -11,7 +12,7 @@ import { scenarios, streamsOf } from './streams.ts'
 import { quantileText, tableOf } from './table.ts'
 
 const usage = `Measures how long detectors take, how often they are wrong, and what they cost.
-  node bench/drift/run.ts [null] [delay] [features] [elec2] [cost] [rollout] [--quick] [--scale SHARE]
+  node bench/drift/run.ts [null] [delay] [features] [demo] [elec2] [cost] [rollout] [--quick] [--scale SHARE]
                           [--river PYTHON] [--evidently PYTHON] [--nannyml PYTHON] [--alibi PYTHON]
                           [--scenario TEXT] [--keep FOLDER]
 Without a part's name, all parts.
@@ -36,6 +37,8 @@ const parts: Readonly<Record<string, (scale: number, pythons: Pythons) => void>>
   null: (scale) => print(`Streams without change, ${Math.round(1_000 * scale)} each`, nullTable(Math.round(1_000 * scale))),
   delay: delays,
   features: (scale) => print(`Features, ${Math.round(100 * scale)} streams, budget 100,000`, shiftTable(Math.round(100 * scale))),
+  demo: (scale) =>
+    print(`The demo’s pages, the feature detector alone, ${Math.round(100 * scale)} streams`, demoTable(Math.round(100 * scale))),
   elec2: (_, { river }) => print('ELEC2: alarms in each ninth after the first tenth', elec2Table(river)),
   cost: (_, { river }) => {
     print('Cost of 31 features', hotPathTable())
@@ -100,6 +103,16 @@ function shiftTable(streams: number): string {
     shifts.map((shift) => {
       const { delays, early } = featureDelays(shift, streams, 100_000)
       return [shift.name, early, quantileText(delays, 0.5), quantileText(delays, 0.9)]
+    }),
+  )
+}
+
+function demoTable(streams: number): string {
+  return tableOf(
+    ['from', 'to', 'early alarms', 'median delay', '90 % delay'],
+    demoChanges.map((change) => {
+      const { delays, early } = demoDelays(change, streams)
+      return [change.from, change.to, early, quantileText(delays, 0.5), quantileText(delays, 0.9)]
     }),
   )
 }
