@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { operations } from './contract/operations.ts'
+import { beginLoops } from './flows/begin-loops.ts'
 import { closeTheLoop } from './flows/close-the-loop.ts'
 import { explainIncidents } from './flows/explain-incidents.ts'
 import { freezeReference } from './flows/freeze-reference.ts'
@@ -103,7 +104,8 @@ export async function createApp(infra: Infra) {
   const { gates, retraining, incidents, loops, triage, estimates } = modules
   freezeReference({ bus, registry, runtimes, blobs, drift, estimates, documents })
   const change = { quarantine, retraining, gates, rollouts, incidents, loops }
-  const loop = closeTheLoop({ sql, bus, jobs, clock, log, documents, drift, triage, ...change })
+  const loop = closeTheLoop({ sql, bus, jobs, clock, log, documents, drift, estimates, triage, ...change })
+  const beginnings = beginLoops({ sql, bus, jobs, clock, documents, registry, drift, estimates, labels, quarantine, loops })
   tellOfDrift({ bus, incidents })
   explainIncidents({ sql, bus, jobs, clock, incidents, loops, triage })
   const statistics = createStatistics(clock)
@@ -145,6 +147,7 @@ export async function createApp(infra: Infra) {
       await modules.streams.start()
       await drift.start()
       await estimates.start()
+      await beginnings.start()
       await loop.start()
       return first
     },

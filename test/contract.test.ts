@@ -80,5 +80,6 @@ test('a server says whether it is alive, ready, and what it measures', async () 
 
 test('every migration is there once and readable', () => {
   for (const folder of ['migrations/sql', 'migrations/columns'])
-    for (const file of fs.readdirSync(folder)) expect(fs.readFileSync(`${folder}/${file}`, 'utf8')).toMatch(/(CREATE|ALTER) (TABLE|INDEX)/)
+    for (const file of fs.readdirSync(folder))
+      expect(fs.readFileSync(`${folder}/${file}`, 'utf8')).toMatch(/(CREATE|ALTER) (UNIQUE )?(TABLE|INDEX)/)
 })

@@ -1,7 +1,30 @@
 import { z } from 'zod'
+import { DriftSeverity } from './drift-report.ts'
 import { endpoint } from './endpoint.ts'
 import { RolloutPlan } from './rollouts.ts'
 import { Fraction, Id, Instant, Limit, Name, Reason } from './scalars.ts'
+
+/** What begins a run. A person may always begin one; each of these begins it without a person. */
+const LoopTriggers = z.strictObject({
+  detections: z.boolean().default(true).describe('a detection of the monitor, row by row'),
+  lastingDrift: z
+    .strictObject({
+      aloneFrom: DriftSeverity.exclude(['none'])
+        .optional()
+        .describe('the severity from which drift of the inputs alone suffices; below it, and without it, a second signal must agree'),
+    })
+    .optional()
+    .describe('drift that lasted over the windows of the monitor'),
+  droppedEstimates: z.boolean().default(false).describe('quality estimated without labels fell below the reference'),
+  everyHours: z.number().min(0.25).max(8_784).optional().describe('hours from one scheduled run to the next'),
+  newLabels: z
+    .int()
+    .min(20)
+    .max(10_000_000)
+    .optional()
+    .describe('records labelled since the champion was trained, or since the last run if that is later'),
+})
+export type LoopTriggers = z.infer<typeof LoopTriggers>
 
 /**
  * The loop of one deployment. It cannot be enabled without a gate and a canary; its rollback target is the champion of
@@ -14,6 +37,9 @@ export const LoopSpec = z.strictObject({
   gate: Name.optional(),
   rollout: RolloutPlan.optional(),
   enabled: z.boolean().default(false),
+  triggers: LoopTriggers.default({ detections: true, droppedEstimates: false }).describe(
+    'what begins a run; detections alone if not given',
+  ),
   corroborate: z
     .strictObject({
       withinSeconds: z.number().positive().default(3_600),
@@ -62,6 +88,15 @@ export const LoopStep = z.object({
 })
 export type LoopStep = z.infer<typeof LoopStep>
 
+/** What began a run. */
+const LoopCause = z.object({
+  kind: z.enum(['drift', 'error', 'lasting_drift', 'dropped_estimates', 'schedule', 'new_labels', 'manual']),
+  detection: Id.nullable(),
+  at: Instant.describe('since when traffic is looked at: the detection, the first window with drift, the turn or labels before'),
+  summary: z.string(),
+  facts: z.record(z.string(), z.unknown()).describe('what the trigger knew: window, severity, turn, number of labels'),
+})
+
 export const LoopRun = z.object({
   id: Id,
   loop: Name,
@@ -70,7 +105,7 @@ export const LoopRun = z.object({
   step: LoopStepName,
   outcome: LoopOutcome.nullable(),
   reason: z.string().nullable().describe('why it ended as it did'),
-  cause: z.object({ kind: z.enum(['drift', 'error', 'schedule', 'manual']), detection: Id.nullable(), at: Instant, summary: z.string() }),
+  cause: LoopCause,
   incident: Id.nullable(),
   training: Id.nullable(),
   challenger: z.int().nullable(),

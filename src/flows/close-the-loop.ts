@@ -16,6 +16,7 @@ import type { Triage } from '../modules/change/triage/index.ts'
 import type { QuarantineWindows } from '../modules/data/quarantine/index.ts'
 import type { Documents } from '../modules/govern/documents/index.ts'
 import type { Drift } from '../modules/watch/drift/index.ts'
+import type { Estimates } from '../modules/watch/estimates/index.ts'
 
 type Deps = {
   sql: Sql
@@ -25,6 +26,7 @@ type Deps = {
   log: Log
   documents: Documents
   drift: Drift
+  estimates: Estimates
   triage: Triage
   quarantine: QuarantineWindows
   retraining: Retraining
@@ -43,6 +45,10 @@ const FORMER_CHAMPIONS = 5
 const GATE_AGAIN_MS = 5_000
 /** How long before its detection a shift may have begun. */
 const LOOK_BACK_MS = 60_000
+/** So many of the newest windows are asked whether a low estimate came again. */
+const WINDOWS_SINCE = 20
+/** Causes that claim no shift: a person or the clock wants a training, or there is more to learn from. */
+const shiftless: ReadonlySet<KeptRun['cause']['kind']> = new Set(['manual', 'schedule', 'new_labels'])
 
 /**
  * The loop: detect → corroborate → triage → quarantine or retrain → gate → approve → shadow → canary → close. A durable
@@ -50,7 +56,7 @@ const LOOK_BACK_MS = 60_000
  * and what it found is written in one transaction with the move to the next step.
  */
 export function closeTheLoop(deps: Deps): { start(): Promise<void> } {
-  const { bus, jobs, clock, documents, drift, loops, sql } = deps
+  const { bus, jobs, clock, loops, sql } = deps
   /** However many events wake a run, it is looked at once in each stretch of time. */
   const wake = (project: string, run: string, runAtMs = clock.now()) =>
     jobs.enqueue(sql, {
@@ -75,33 +81,7 @@ export function closeTheLoop(deps: Deps): { start(): Promise<void> } {
       }
     },
   })
-  jobs.define('loops.reconsider', {
-    run: async ({ payload }) => await drift.reset((payload as { project: string }).project, (payload as { monitor: string }).monitor),
-  })
 
-  bus.on('drift.detected', 'loop', async (event) => {
-    const { detection, monitor, signal, at, top } = event.data as {
-      detection: string
-      monitor: string
-      signal: 'features' | 'error'
-      at: number
-      top: string[]
-    }
-    for (const { metadata, spec, project } of await documents.all('Loop', event.project)) {
-      if (spec.monitor !== monitor || !spec.enabled) continue
-      const summary = signal === 'error' ? 'the labelled error rose' : `the inputs moved: ${top.join(', ')}`
-      const cause = { kind: signal === 'error' ? 'error' : 'drift', detection, at, summary } as const
-      await loops.begin(project, metadata.name, spec, cause, `${metadata.name}/${detection}`)
-    }
-  })
-  // What was dismissed, or refused for now, may still hold later: the monitor looks afresh when the cool-down is over.
-  bus.on('loops.ended', 'loop', async ({ project, subject, atMs }) => {
-    const run = await loops.find(project, subject)
-    const loop = run && (await documents.find('Loop', project, run.loop))
-    if (!loop || !(run.outcome === 'dismissed' || (run.outcome === 'refused' && run.training === null))) return
-    const payload = { project, monitor: loop.spec.monitor }
-    await jobs.enqueue(sql, { kind: 'loops.reconsider', project, key: run.id, payload, runAtMs: atMs + loop.spec.cooldownSeconds * 1_000 })
-  })
   const wakeRun = async ({ project, data }: BusEvent) => {
     const { loopRun } = data as { loopRun?: string | null }
     if (loopRun) await wake(project, loopRun)
@@ -146,13 +126,16 @@ async function take(deps: Deps, run: KeptRun): Promise<StepResult> {
 
 const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<StepResult>>> = {
   async detect(_deps, { run }) {
-    return { go: 'corroborate', summary: run.cause.summary, evidence: { ...run.cause } }
+    const { facts, ...cause } = run.cause
+    return { go: 'corroborate', summary: cause.summary, evidence: { ...facts, ...cause } }
   },
 
   /** One alarm opens a ticket; a second signal, or a second alarm from new rows alone, is needed to act on it. */
-  async corroborate({ drift, clock, incidents }, { run, spec, caller }) {
-    if (run.cause.kind === 'manual' || run.cause.kind === 'schedule')
-      return { go: 'triage', summary: 'started by hand: no second signal is asked for' }
+  async corroborate(deps, step) {
+    const { run, spec, caller } = step
+    const { drift, clock, incidents } = deps
+    if (shiftless.has(run.cause.kind))
+      return { go: 'triage', summary: `${wordsOf(run.cause.kind)}: no shift is claimed, so no second signal is asked for` }
     const seen = await drift.crossings(run.project, spec.monitor)
     const incident = await incidents.openIncident(
       {
@@ -166,10 +149,8 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
       caller,
     )
     const patch = { incident: incident.id }
-    if (seen.features >= 2 || seen.error >= 2)
-      return { go: 'triage', summary: 'confirmed by a second alarm from new rows only', evidence: { crossings: seen }, patch }
-    if (seen.features >= 1 && seen.error >= 1)
-      return { go: 'triage', summary: 'confirmed by a second signal: inputs and labelled error', evidence: { crossings: seen }, patch }
+    const confirmed = await confirmation(deps, step, seen)
+    if (confirmed) return { go: 'triage', summary: `confirmed by ${confirmed}`, evidence: { crossings: seen }, patch }
     if (clock.now() - run.startedAt > spec.corroborate.withinSeconds * 1_000)
       return {
         end: 'dismissed',
@@ -188,7 +169,9 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
       spec,
       fromMs: run.cause.at,
       toMs: clock.now(),
-      moved: (detection?.top ?? []).filter((stream) => stream.share >= 0.05).map((stream) => stream.stream),
+      moved: detection
+        ? detection.top.filter((stream) => stream.share >= 0.05).map((stream) => stream.stream)
+        : ((run.cause.facts.columns as string[] | undefined) ?? []),
     }
     const labelled = await triage.countLabelled(window)
     const waited = clock.now() - run.startedAt > spec.corroborate.withinSeconds * 1_000
@@ -202,7 +185,9 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
     const result = { summary: found.summary, evidence: { cause, actors, labelSources, ...found.evidence, monitor: spec.monitor } }
     switch (found.cause) {
       case 'no_loss':
-        return run.cause.kind === 'manual' ? { go: 'retrain', ...result } : { end: 'dismissed', ...result }
+        return shiftless.has(run.cause.kind)
+          ? { go: 'retrain', ...result, summary: 'quality has not fallen; trained all the same, as was asked' }
+          : { end: 'dismissed', ...result }
       case 'broken_data':
       case 'poisoned_labels':
         return { go: 'quarantine', ...result }
@@ -344,6 +329,25 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
   async close(_deps, { run }) {
     return { end: 'promoted', summary: `version ${run.challenger} is the champion` }
   },
+}
+
+const wordsOf = (kind: KeptRun['cause']['kind']) => kind.replaceAll('_', ' ')
+
+/** What says beside the cause that there is a shift, of new rows or of another kind; undefined while nothing does. */
+async function confirmation(
+  { estimates }: Deps,
+  { run, spec, caller }: Step,
+  seen: { readonly features: number; readonly error: number },
+): Promise<string | undefined> {
+  if (seen.features >= 2 || seen.error >= 2) return 'a second alarm from new rows only'
+  if (seen.features >= 1 && seen.error >= 1) return 'a second signal: inputs and labelled error'
+  const { kind, facts } = run.cause
+  if (kind === 'lasting_drift') return 'one window after another, each of new rows only'
+  if (kind !== 'dropped_estimates') return undefined
+  if (seen.features >= 1) return 'a second signal: the inputs moved as well'
+  if (seen.error >= 1) return 'a second signal: the labelled error rose as well'
+  const windows = await estimates.listEstimates({ monitor: spec.monitor, limit: WINDOWS_SINCE }, caller)
+  return windows.some(({ fromMs, dropped }) => dropped && fromMs >= Number(facts.toMs)) ? 'a later window, estimated as low' : undefined
 }
 
 /** Leaves nothing behind that the run opened: its incident is closed, and the monitor watches afresh where the cause was dealt with. */

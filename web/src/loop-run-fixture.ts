@@ -8,7 +8,7 @@ export function loopRun(known: Partial<LoopRun> = {}): LoopRun {
     deployment: 'phishing',
     state: 'running',
     step: 'gate',
-    cause: { kind: 'manual', detection: null, at: 0, summary: '' },
+    cause: { kind: 'manual', detection: null, at: 0, summary: '', facts: {} },
     quarantines: [],
     steps: [],
     startedAt: 0,

@@ -16,17 +16,24 @@ import {
   type KeptRun,
   newRun,
   noted,
+  readRun,
   refusal,
   refusedRun,
   rolledBack,
   type StepResult,
   shownRun,
+  wasRefusedAtOnce,
 } from './run.ts'
 
 export type Loops = Verbs<typeof loops> & {
-  /** Begins a run, or records why none begins; undefined when the same cause was answered already, or a run is under way, which then answers for both. */
+  /**
+   * Begins a run, or records why none begins; undefined when the same cause was answered already, or a run is under way, which then
+   * answers for both. New labels that come during the cool-down are not recorded as refused: they are still there after it.
+   */
   begin(project: string, loop: string, spec: LoopSpec, cause: Cause, key: string): Promise<KeptRun | undefined>
   find(project: string, id: string): Promise<KeptRun | undefined>
+  /** The newest run of a deployment that began, whatever became of it. */
+  newestBegun(project: string, deployment: string): Promise<KeptRun | undefined>
   /** Writes what a step found, unless the run was changed since it was read; answers whether it was written. */
   advance(run: KeptRun, result: StepResult): Promise<boolean>
   /** Runs that have not ended. */
@@ -38,6 +45,9 @@ const system = (project: string) => ({ id: 'setpoint', project })
 const active: readonly LoopRun['state'][] = ['running', 'waiting_for_approval', 'held']
 /** The state under which ended runs that spent a training are found. */
 const SPENT = 'ended_after_training'
+/** The state under which runs are found that were over before they began. */
+const NEVER_BEGUN = 'refused_at_once'
+const begun: readonly string[] = [...active, 'ended', SPENT]
 
 type Deps = { sql: Sql; clock: Clock; ids: Ids; ledger: Ledger; bus: Bus; documents: Documents; rollouts: Rollouts }
 type Runs = ReturnType<typeof createRuns>
@@ -57,6 +67,7 @@ export function createLoops(deps: Deps): Loops {
       const now = clock.now()
       const run = newRun({ id: ids('loop'), project, loop, deployment: spec.deployment, cause }, now)
       const refused = refusal(loop, spec, cause, last, now)
+      if (refused !== undefined && cause.kind === 'new_labels') return undefined
       const kept = refused === undefined ? run : refusedRun(run, refused, now)
       await records.insert(tx, project, kept, key)
       await commit(tx, system(project), kept, refused === undefined ? 'started' : 'ended', 'begin', refused ?? cause.summary)
@@ -66,7 +77,14 @@ export function createLoops(deps: Deps): Loops {
 
   return {
     begin,
-    find: (project, id) => records.find(sql, project, id),
+    async find(project, id) {
+      const found = await records.find(sql, project, id)
+      return found && readRun(found)
+    },
+    async newestBegun(project, deployment) {
+      const [newest] = await records.list(sql, { project, deployment, state: begun, limit: 1 })
+      return newest
+    },
     async open() {
       return (await records.inState(sql, ['running', 'waiting_for_approval'])).map(({ record }) => record)
     },
@@ -91,7 +109,8 @@ export function createLoops(deps: Deps): Loops {
     },
     async startRun({ loop, reason }, caller) {
       const { spec } = await documents.need('Loop', caller.project, loop)
-      const cause: Cause = { kind: 'manual', detection: null, at: clock.now(), summary: `started by ${caller.id}: ${reason}` }
+      const summary = `started by ${caller.id}: ${reason}`
+      const cause: Cause = { kind: 'manual', detection: null, at: clock.now(), summary, facts: { by: caller.id } }
       const run = await begin(caller.project, loop, spec, cause, ids('manual'))
       if (!run) throw new AppError('conflict', `a run of deployment ${spec.deployment} is under way; see "setpoint loops list-runs"`)
       if (run.outcome === 'refused') throw new AppError('conflict', run.reason!)
@@ -105,7 +124,11 @@ export function createLoops(deps: Deps): Loops {
 function createRuns({ sql, ledger, bus }: Deps) {
   const records = createRecords<KeptRun>(
     loopRunsTable.table,
-    (run) => ({ deployment: run.deployment, state: hasSpent(run) ? SPENT : run.state, at: run.startedAt }),
+    (run) => ({
+      deployment: run.deployment,
+      state: hasSpent(run) ? SPENT : wasRefusedAtOnce(run) ? NEVER_BEGUN : run.state,
+      at: run.startedAt,
+    }),
     sql.dialect,
   )
 

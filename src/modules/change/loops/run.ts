@@ -54,6 +54,11 @@ export function hasSpent(run: KeptRun): boolean {
   return run.outcome !== null && spent.has(run.outcome) && run.training !== null
 }
 
+/** Whether a run was over before it began, in the cool-down of the one before. */
+export function wasRefusedAtOnce({ outcome, step }: KeptRun): boolean {
+  return outcome === 'refused' && step === 'detect'
+}
+
 /** Why no run may begin now, if so. `last` is the deployment’s newest run that spent a training. */
 export function refusal(loop: string, spec: LoopSpec, cause: Cause, last: KeptRun | undefined, nowMs: number): string | undefined {
   if (!spec.enabled) return `loop ${loop} is not enabled`
@@ -95,6 +100,12 @@ export function noted(run: KeptRun, summary: string): KeptRun {
   return { ...run, steps: [...run.steps.slice(0, -1), { ...run.steps.at(-1)!, summary }] }
 }
 
-export function shownRun({ project: _project, approvals: _approvals, attempts: _attempts, ...run }: KeptRun): LoopRun {
-  return run
+/** A run as it is read: one that was kept before causes had facts has none. */
+export function readRun(run: KeptRun): KeptRun {
+  return { ...run, cause: { ...run.cause, facts: run.cause.facts ?? {} } }
+}
+
+export function shownRun(run: KeptRun): LoopRun {
+  const { project: _project, approvals: _approvals, attempts: _attempts, ...shown } = readRun(run)
+  return shown
 }

@@ -39,6 +39,8 @@ export type Drift = Verbs<typeof drift> & {
   consumePairs(segmentId: string, pairs: readonly LabelledPair[]): Promise<void>
   /** How often each signal has crossed its threshold since the last reset; a second crossing rests on new rows only. */
   crossings(project: string, monitor: string): Promise<Readonly<Record<DriftSignal, number>>>
+  /** Whether drift that lasted over windows of the champion is not over yet. */
+  hasLasted(project: string, monitor: string): Promise<boolean>
   getDetection(project: string, id: string): Promise<Detection | undefined>
   /** What the monitor watches against, and since when. */
   reference(
@@ -97,6 +99,12 @@ export function createDrift(deps: Deps): Drift {
     async crossings(project, monitor) {
       const state = (await store.findMonitor(sql, project, monitor))?.state
       return { features: state?.features.crossings ?? 0, error: state?.error.crossings ?? 0 }
+    },
+    async hasLasted(project, monitor) {
+      const document = await documents.find('Monitor', project, monitor)
+      const opened = document && (await targets.look(document))
+      const [newest] = await store.newestWindows(sql, project, monitor, 1)
+      return newest?.standing === 'sustained' && newest.modelVersion === opened?.monitor.version
     },
     getDetection: (project, id) => detections.find(sql, project, id),
     async reference(project, monitor) {

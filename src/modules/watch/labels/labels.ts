@@ -6,7 +6,7 @@ import { createPrune } from '../../../infra/columns/retention.ts'
 import type { Log } from '../../../infra/log.ts'
 import type { SegmentConsumer, Telemetry } from '../telemetry/index.ts'
 import { createPairing, defaultPairingLimits, type LabelledPair, type PairingHealth, type PairingLimits } from './pairing.ts'
-import { createLabelStore, type QualityCounts, type SourceCounts } from './store.ts'
+import { createLabelStore, type NewLabels, type QualityCounts, type SourceCounts } from './store.ts'
 
 export type LabelsDeps = {
   readonly columns: Columns
@@ -23,7 +23,12 @@ export type LabelsDeps = {
   readonly limits?: Partial<PairingLimits>
 }
 
-export type Labels = Verbs<typeof labels> & SegmentConsumer & { health(): PairingHealth }
+export type Labels = Verbs<typeof labels> &
+  SegmentConsumer & {
+    health(): PairingHealth
+    /** How many records of a deployment got a label since a moment, at most `most`; labels of sources not to be believed are left out. */
+    countNew(wanted: NewLabels): Promise<number>
+  }
 
 const RETENTION_DAYS = 30
 
@@ -48,6 +53,8 @@ export function createLabels(deps: LabelsDeps): Labels {
       )
       return { accepted: labels.length }
     },
+
+    countNew: store.countNew,
 
     async measureQuality({ deployment, windowMs, positive }, caller) {
       const toMs = clock.now() + 1

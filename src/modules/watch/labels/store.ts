@@ -29,6 +29,14 @@ export type SourceCounts = {
   readonly shared: number
   readonly disputed: number
 }
+export type NewLabels = {
+  readonly project: string
+  readonly deployment: string
+  readonly sinceMs: number
+  /** Counting ends there. */
+  readonly most: number
+  readonly exceptSources: readonly string[]
+}
 type LabelWindow = { readonly project: string; readonly deployment: string; readonly fromMs: number; readonly toMs: number }
 export type LabelStore = ReturnType<typeof createLabelStore>
 
@@ -160,6 +168,18 @@ function sourceQueries(columns: Columns) {
         `SELECT uniqExact(record_id) AS n FROM labels WHERE ${receivedInWindow}
          AND record_id NOT IN (SELECT record_id FROM inference_records WHERE ${ofDeployment} AND record_id IN (${labelled}))`,
         window,
+      )
+      return rows[0]!.n
+    },
+
+    async countNew({ project, deployment, sinceMs, most, exceptSources }: NewLabels): Promise<number> {
+      const rows = await columns.query<{ n: number }>(
+        `SELECT count() AS n FROM (
+           SELECT DISTINCT cityHash64(record_id) FROM labels
+           WHERE ${ofDeployment} AND received_at >= ${instant('sinceMs')} AND stored_on >= toDate({fromDay:UInt16})
+             AND NOT has({exceptSources:Array(String)}, source) LIMIT {most:UInt64})`,
+        // A segment begins before what is in it: whole days before can be left out, and no more.
+        { project, deployment, sinceMs, fromDay: Math.max(0, Math.floor(sinceMs / DAY_MS) - 1), exceptSources, most },
       )
       return rows[0]!.n
     },
