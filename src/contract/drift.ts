@@ -230,6 +230,12 @@ export const ReferenceProfile = z.object({
 })
 export type ReferenceProfile = z.infer<typeof ReferenceProfile>
 
+const OneStretch = z.strictObject({
+  monitor: Name,
+  fromMs: z.coerce.number().int().nonnegative().optional().describe('one window back when absent'),
+  toMs: z.coerce.number().int().nonnegative().optional().describe('now when absent'),
+})
+
 export const drift = {
   listMonitors: endpoint({
     method: 'GET',
@@ -279,13 +285,19 @@ export const drift = {
     path: '/api/v1/monitors/:monitor/report',
     summary: 'Hold a stretch of traffic against the reference with every test: which features moved, how far, how surely',
     scope: 'read',
-    input: z.strictObject({
-      monitor: Name,
-      fromMs: z.coerce.number().int().nonnegative().optional().describe('one window back when absent'),
-      toMs: z.coerce.number().int().nonnegative().optional().describe('now when absent'),
-    }),
+    input: OneStretch,
     output: DriftReport,
     examples: ['setpoint drift compare-window phishing --json'],
+  }),
+  downloadReport: endpoint({
+    method: 'GET',
+    path: '/api/v1/monitors/:monitor/report.html',
+    summary: 'Download the same report as a page that stands by itself, to be passed on',
+    scope: 'read',
+    returns: 'bytes',
+    input: OneStretch,
+    output: z.unknown(),
+    examples: ['setpoint drift download-report phishing > report.html'],
   }),
   listWindows: endpoint({
     method: 'GET',
