@@ -134,28 +134,43 @@ const WindowState = z.object({
 })
 export type WindowState = z.infer<typeof WindowState>
 
-/** A budget held against the champion’s own reference, resampled. */
+/** What came of streams without change, against a budget. */
+const SimulatedAlarms = {
+  streams: z.int().describe('drawn from the reference, without any change'),
+  rows: z.int().describe('of one signal, over all streams'),
+  falseAlarms: z.int(),
+  rowsPerFalseAlarm: z.number().nullable().describe('null: there was none'),
+  shareOfBudget: z.number().describe('realised rate over the budget’s'),
+  shareOfBudgetHigh: z.number().describe('upper end of its exact 95 % interval'),
+  holds: z.boolean().describe('whether the false alarms can be chance under the budget'),
+}
+
+/** A budget held against the champion’s own reference: of both signals together, and of each against its own half. */
 export const Simulated = z.object({
   monitor: Name,
   modelVersion: z.int().positive(),
   budget: z.object({ unit: z.enum(['rows', 'seconds']), every: z.number() }),
-  referenceRows: z.int(),
-  streams: z.int().describe('resampled from the reference, without any change'),
-  rows: z.int().describe('over all streams'),
-  falseAlarms: z.int(),
-  rowsPerFalseAlarm: z.number().nullable().describe('null: there was none'),
-  shareOfBudget: z.number().describe('realised rate over the budget’s'),
-  shareOfBudgetHigh: z.number().describe('upper end of its 95 % interval'),
-  holds: z.boolean().describe('whether the false alarms can be chance under the budget'),
-  power: z.array(
+  ...SimulatedAlarms,
+  signals: z.array(
     z.object({
-      change: z.string(),
-      streams: z.int(),
-      detected: z.int(),
-      medianDelayRows: z.number().nullable(),
-      delay90Rows: z.number().nullable(),
+      signal: DriftSignal,
+      draws: z
+        .enum(['rows', 'error_rate'])
+        .describe('rows of the reference, neighbours together where asked; or independent errors at its error rate'),
+      referenceRows: z.int(),
+      ...SimulatedAlarms,
+      power: z.array(
+        z.object({
+          change: z.string(),
+          streams: z.int(),
+          detected: z.int(),
+          medianDelayRows: z.number().nullable(),
+          delay90Rows: z.number().nullable(),
+        }),
+      ),
     }),
   ),
+  notes: z.array(z.string()).describe('what could not be simulated, or not as it was asked for, and why'),
 })
 
 export type Simulated = z.infer<typeof Simulated>
@@ -310,7 +325,8 @@ export const drift = {
   simulate: endpoint({
     method: 'POST',
     path: '/api/v1/monitors/:monitor/simulate',
-    summary: 'Prove a budget on the model’s own reference: false alarms on resampled streams, and the delay of stated changes',
+    summary:
+      'Prove a budget on the model’s own reference: false alarms of inputs and labelled error on resampled streams, and the delay of stated changes',
     scope: 'read',
     input: z.strictObject({
       monitor: Name,
