@@ -134,28 +134,43 @@ const WindowState = z.object({
 })
 export type WindowState = z.infer<typeof WindowState>
 
-/** A budget held against the champion’s own reference, resampled. */
+/** What came of streams without change, against a budget. */
+const SimulatedAlarms = {
+  streams: z.int().describe('drawn from the reference, without any change'),
+  rows: z.int().describe('of one signal, over all streams'),
+  falseAlarms: z.int(),
+  rowsPerFalseAlarm: z.number().nullable().describe('null: there was none'),
+  shareOfBudget: z.number().describe('realised rate over the budget’s'),
+  shareOfBudgetHigh: z.number().describe('upper end of its exact 95 % interval'),
+  holds: z.boolean().describe('whether the false alarms can be chance under the budget'),
+}
+
+/** A budget held against the champion’s own reference: of both signals together, and of each against its own half. */
 export const Simulated = z.object({
   monitor: Name,
   modelVersion: z.int().positive(),
   budget: z.object({ unit: z.enum(['rows', 'seconds']), every: z.number() }),
-  referenceRows: z.int(),
-  streams: z.int().describe('resampled from the reference, without any change'),
-  rows: z.int().describe('over all streams'),
-  falseAlarms: z.int(),
-  rowsPerFalseAlarm: z.number().nullable().describe('null: there was none'),
-  shareOfBudget: z.number().describe('realised rate over the budget’s'),
-  shareOfBudgetHigh: z.number().describe('upper end of its 95 % interval'),
-  holds: z.boolean().describe('whether the false alarms can be chance under the budget'),
-  power: z.array(
+  ...SimulatedAlarms,
+  signals: z.array(
     z.object({
-      change: z.string(),
-      streams: z.int(),
-      detected: z.int(),
-      medianDelayRows: z.number().nullable(),
-      delay90Rows: z.number().nullable(),
+      signal: DriftSignal,
+      draws: z
+        .enum(['rows', 'error_rate'])
+        .describe('rows of the reference, neighbours together where asked; or independent errors at its error rate'),
+      referenceRows: z.int(),
+      ...SimulatedAlarms,
+      power: z.array(
+        z.object({
+          change: z.string(),
+          streams: z.int(),
+          detected: z.int(),
+          medianDelayRows: z.number().nullable(),
+          delay90Rows: z.number().nullable(),
+        }),
+      ),
     }),
   ),
+  notes: z.array(z.string()).describe('what could not be simulated, or not as it was asked for, and why'),
 })
 
 export type Simulated = z.infer<typeof Simulated>
@@ -230,6 +245,12 @@ export const ReferenceProfile = z.object({
 })
 export type ReferenceProfile = z.infer<typeof ReferenceProfile>
 
+const OneStretch = z.strictObject({
+  monitor: Name,
+  fromMs: z.coerce.number().int().nonnegative().optional().describe('one window back when absent'),
+  toMs: z.coerce.number().int().nonnegative().optional().describe('now when absent'),
+})
+
 export const drift = {
   listMonitors: endpoint({
     method: 'GET',
@@ -279,13 +300,19 @@ export const drift = {
     path: '/api/v1/monitors/:monitor/report',
     summary: 'Hold a stretch of traffic against the reference with every test: which features moved, how far, how surely',
     scope: 'read',
-    input: z.strictObject({
-      monitor: Name,
-      fromMs: z.coerce.number().int().nonnegative().optional().describe('one window back when absent'),
-      toMs: z.coerce.number().int().nonnegative().optional().describe('now when absent'),
-    }),
+    input: OneStretch,
     output: DriftReport,
     examples: ['setpoint drift compare-window phishing --json'],
+  }),
+  downloadReport: endpoint({
+    method: 'GET',
+    path: '/api/v1/monitors/:monitor/report.html',
+    summary: 'Download the same report as a page that stands by itself, to be passed on',
+    scope: 'read',
+    returns: 'bytes',
+    input: OneStretch,
+    output: z.unknown(),
+    examples: ['setpoint drift download-report phishing > report.html'],
   }),
   listWindows: endpoint({
     method: 'GET',
@@ -298,7 +325,8 @@ export const drift = {
   simulate: endpoint({
     method: 'POST',
     path: '/api/v1/monitors/:monitor/simulate',
-    summary: 'Prove a budget on the model’s own reference: false alarms on resampled streams, and the delay of stated changes',
+    summary:
+      'Prove a budget on the model’s own reference: false alarms of inputs and labelled error on resampled streams, and the delay of stated changes',
     scope: 'read',
     input: z.strictObject({
       monitor: Name,

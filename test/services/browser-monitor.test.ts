@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Server, startServer } from '../../examples/phishing/demo/server.ts'
@@ -95,6 +96,24 @@ describe.skipIf(noChromium)(noChromium ? `the console’s monitor (skipped: ${no
       .locator('.estimates .realised')
       .nth(WINDOWS - 1)
       .waitFor()
+  })
+
+  test('the report is downloaded as a page that a browser shows without a complaint', async () => {
+    const coming = page.waitForEvent('download')
+    await page.getByRole('link', { name: 'Download the report' }).click()
+    const download = await coming
+    expect(download.suggestedFilename()).toMatch(/^drift-churn-\d{4}-\d\d-\d\dT\d{4}\.html$/)
+    const file = path.join(data, 'report.html')
+    await download.saveAs(file)
+    const shown = await browser.newPage({ viewport: { width: 400, height: 800 } })
+    const said: string[] = []
+    shown.on('console', (message) => said.push(message.text()))
+    await shown.goto(pathToFileURL(file).href)
+    await shown.getByText('Monitor churn of deployment churn, project default').waitFor()
+    await shown.getByRole('heading', { name: 'Column by column' }).waitFor()
+    expect(await shown.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+    expect(said).toEqual([])
+    await shown.close()
   })
 
   test('its detection is diagnosed, judged and answered with reasons', async () => {

@@ -3,7 +3,7 @@ import { activity } from '../../src/contract/activity.ts'
 import { documents } from '../../src/contract/documents.ts'
 import { drift } from '../../src/contract/drift.ts'
 import { labels } from '../../src/contract/labels.ts'
-import { deployModel, openWorld, predict, type Row, rowsOf, type World } from '../world.ts'
+import { deployModel, deployment, modelWithCut, openWorld, predict, type Row, registerModel, rowsOf, type World } from '../world.ts'
 
 let world: World
 let token: string
@@ -167,16 +167,81 @@ describe('a season', () => {
 })
 
 describe('a simulation', () => {
+  async function serve(name: string, rows: readonly Row[]): Promise<void> {
+    await registerModel(world.admin, name, modelWithCut(0.5), { rows, alias: 'champion' })
+    await world.admin.call(documents.apply, { documents: [deployment(name)] })
+    await world.settle()
+  }
+
   test('shows on the reference itself that the budget holds, and how soon a change is seen', async () => {
     await declare({ falseAlarmBudget: { everyRows: 5_000 } })
     const found = await world.admin.call(drift.simulate, { monitor: 'churn', streams: 20, rows: 5_000, blockRows: 1 })
-    expect(found).toMatchObject({ modelVersion: 1, streams: 20, rows: 100_000, referenceRows: 2_000, holds: true })
-    expect(found.power.map(({ change }) => change)).toEqual(
+    expect(found).toMatchObject({ modelVersion: 1, streams: 20, rows: 100_000, holds: true, notes: [] })
+    const [features, error] = found.signals
+    expect(features).toMatchObject({ signal: 'features', draws: 'rows', referenceRows: 2_000, rows: 100_000, holds: true })
+    expect(features!.power.map(({ change }) => change)).toEqual(
       expect.arrayContaining(['a by 1 deviation', 'a by 0.5 deviations', 'b missing in 5 % of rows']),
     )
-    const large = found.power.find(({ change }) => change === 'b by 1 deviation')!
+    const large = features!.power.find(({ change }) => change === 'b by 1 deviation')!
     expect(large.detected).toBe(large.streams)
     expect(large.medianDelayRows).toBeLessThan(400)
+    expect(error).toMatchObject({ signal: 'error', draws: 'rows', referenceRows: 2_000, rows: 100_000, holds: true })
+    // Each signal has half of the budget of one alarm in 5,000 rows; both together have all of it.
+    for (const { falseAlarms, shareOfBudget, shareOfBudgetHigh } of found.signals) {
+      expect(shareOfBudget).toBeCloseTo(falseAlarms / 10, 9)
+      expect(shareOfBudgetHigh).toBeGreaterThan(shareOfBudget)
+    }
+    expect(found.falseAlarms).toBe(features!.falseAlarms + error!.falseAlarms)
+    expect(found.shareOfBudget).toBeCloseTo(found.falseAlarms / 20, 9)
+  })
+
+  test('of the labelled error draws the version’s own errors, and says what rises it would see', async () => {
+    await declare({ falseAlarmBudget: { everyRows: 5_000 }, tolerance: { features: 0.02, error: 0 } })
+    const profile = await world.admin.call(drift.getProfile, { model: 'churn', version: 1 })
+    const ask = { monitor: 'churn', streams: 10, rows: 5_000 }
+    const found = await world.admin.call(drift.simulate, { ...ask, blockRows: 1 })
+    const { power } = found.signals[1]!
+    const rate = profile.errorRate!
+    expect(power.map(({ change }) => change)).toEqual(
+      [rate * 1.25, rate * 1.5, rate * 2, rate + 0.05].map(
+        (to) => `labelled error from ${Number(rate.toPrecision(3))} to ${Number(to.toPrecision(3))}`,
+      ),
+    )
+    const [, , doubled, raised] = power
+    expect(raised!.detected).toBe(raised!.streams)
+    // Five points on one in a hundred: a test of the two rates at this budget needs some tens of wrong rows, so a few hundred rows.
+    expect(raised!.medianDelayRows).toBeLessThan(400)
+    // Judged in blocks of eight, as a monitor does, from the 500 calm rows before the change on.
+    expect((500 + raised!.medianDelayRows!) % 8).toBe(0)
+    expect(doubled!.medianDelayRows ?? 5_000).toBeGreaterThan(raised!.medianDelayRows!)
+    const blocks = await world.admin.call(drift.simulate, { ...ask, blockRows: 50 })
+    expect(blocks).toMatchObject({ notes: [], signals: [{ draws: 'rows' }, { draws: 'rows' }] })
+    await expect(world.admin.call(drift.simulate, { ...ask, blockRows: 2_001 })).rejects.toMatchObject({ code: 'invalid' })
+  })
+
+  test('of a reference larger than what is kept of it draws errors by their rate, and says so', async () => {
+    await serve('other', rowsOf(world.random, 6_000))
+    await declare({ deployment: 'other', falseAlarmBudget: { everyRows: 5_000 } })
+    const ask = { monitor: 'churn', streams: 10, rows: 1_000 }
+    const found = await world.admin.call(drift.simulate, { ...ask, blockRows: 20 })
+    expect(found.signals).toMatchObject([
+      { signal: 'features', draws: 'rows', referenceRows: 5_000 },
+      { signal: 'error', draws: 'error_rate', referenceRows: 6_000 },
+    ])
+    expect(found.notes).toEqual([
+      expect.stringMatching(/keeps 5000 of its 6000 rows, chosen by chance/),
+      expect.stringMatching(/errors are drawn one by one at the error rate/),
+    ])
+    expect((await world.admin.call(drift.simulate, { ...ask, blockRows: 1 })).notes).toEqual([])
+  })
+
+  test('leaves out a labelled error that cannot be watched, with the reason', async () => {
+    const wrong = rowsOf(world.random, 300).map((row) => ({ ...row, label: (row.a > 0.5 ? 0 : 1) as 0 | 1 }))
+    await serve('other', wrong)
+    await declare({ deployment: 'other', falseAlarmBudget: { everyRows: 5_000 } })
+    const found = await world.admin.call(drift.simulate, { monitor: 'churn', streams: 10, rows: 1_000, blockRows: 1 })
+    expect(found.signals.map(({ signal }) => signal)).toEqual(['features'])
+    expect(found.notes).toEqual([expect.stringMatching(/300 errors in 300 leaves no rise to detect/)])
   })
 
   test('says what it cannot do', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { registry } from '../../src/contract/registry.ts'
-import { downloadAddress, folderOfLoggedModel, lastNameOf, versionAddress } from './places.ts'
+import { downloadAddress, folderOfLoggedModel, lastNameOf, reportAddress, versionAddress } from './places.ts'
 
 test('a logged model lies beside the runs of its experiment, also where that was given a place of its own', () => {
   expect(folderOfLoggedModel('mlflow-artifacts:/1/r1/artifacts', 'r1', 'm-0a')).toBe('1/models/m-0a/artifacts')
@@ -14,6 +14,10 @@ test('files and records are downloaded within the project, whatever their names 
     '/p/fraud/api/v1/artifacts/content?path=1%2Fr1%2Fartifacts%2Fa+b%26c%23.txt',
   )
   expect(versionAddress('', registry.getCard, 'churn v2?', 3)).toBe('/api/v1/models/churn%20v2%3F/versions/3/card')
+  expect(reportAddress('/p/fraud', 'churn 2', { fromMs: 5, toMs: 9 })).toBe(
+    '/p/fraud/api/v1/monitors/churn%202/report.html?fromMs=5&toMs=9',
+  )
+  expect(reportAddress('', 'churn')).toBe('/api/v1/monitors/churn/report.html')
   expect(lastNameOf('a/b/c.txt')).toBe('c.txt')
   expect(lastNameOf('c.txt')).toBe('c.txt')
 })

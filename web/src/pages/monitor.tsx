@@ -11,6 +11,7 @@ import { EvidenceBar } from '../parts/evidence-bar.tsx'
 import { Pill, Problem, Skeleton } from '../parts/notes.tsx'
 import { Section } from '../parts/section.tsx'
 import { WindowStrip } from '../parts/window-strip.tsx'
+import { reportAddress } from '../places.ts'
 import { deploymentPath } from '../routes.ts'
 import { useLive } from '../use-live.ts'
 
@@ -152,12 +153,23 @@ function Report({ name }: { name: string }) {
   const { client, base } = useConsole()
   const { value, error } = useLive(`${base}/report/${name}`, () => newestReport(), { topics: [], pollMs: SLOW_POLL_MS })
   if (!value) return error ? <p className="dim">{error.message}</p> : <Skeleton rows={3} height={40} />
-  return <DriftColumns report={value} />
+  return (
+    <>
+      <DriftColumns report={value.report} />
+      <p>
+        <a href={reportAddress(base, name, value.window)} download>
+          Download the report
+        </a>{' '}
+        <span className="dim">as a page that stands by itself</span>
+      </p>
+    </>
+  )
 
   /** Of the newest window that could be judged; without any, of the traffic until now. */
   async function newestReport() {
     const judged = await client.call(drift.listWindows, { monitor: name, limit: WINDOWS_SHOWN })
-    const newest = judged.find(({ verdict }) => verdict !== 'insufficient_data')
-    return await client.call(drift.compareWindow, { monitor: name, ...(newest ? { fromMs: newest.fromMs, toMs: newest.toMs } : {}) })
+    const window = judged.find(({ verdict }) => verdict !== 'insufficient_data')
+    const stretch = window ? { fromMs: window.fromMs, toMs: window.toMs } : {}
+    return { window, report: await client.call(drift.compareWindow, { monitor: name, ...stretch }) }
   }
 }

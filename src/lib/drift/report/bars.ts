@@ -9,7 +9,7 @@ export type Bars = { readonly names: readonly string[]; readonly reference: read
 const MOST_NAMES = 30
 const NEW = 'not in the reference'
 const OTHER = 'all others'
-const MISSING = 'missing'
+export const MISSING = 'missing'
 /** With no more edges whole numbers have a bin each. */
 const MOST_FEW_EDGES = 10
 const BELOW = 'below the reference'

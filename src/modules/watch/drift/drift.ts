@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { Detection, DriftSignal, drift, MonitorState } from '../../../contract/drift.ts'
 import type { Verbs } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
@@ -8,6 +9,7 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Ids } from '../../../infra/ids.ts'
 import type { Jobs } from '../../../infra/jobs/index.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
+import { reportPage } from '../../../lib/drift/report/html/page.ts'
 import type { Incidents } from '../../change/incidents/index.ts'
 import type { QuarantineWindows } from '../../data/quarantine/index.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
@@ -220,14 +222,28 @@ function createReports(
   targets: ReturnType<typeof createTargets>,
   report: ReturnType<typeof createWindowReport>,
 ) {
+  const compareWindow: Drift['compareWindow'] = async ({ monitor, fromMs, toMs = clock.now() }, caller) => {
+    const document = await documents.need('Monitor', caller.project, monitor)
+    const from = fromMs ?? Math.max(0, toMs - windowsOf(document).seconds * 1_000)
+    if (from >= toMs) throw new AppError('invalid', `the window ends at ${toMs}, before it begins at ${from}; give fromMs below toMs`)
+    const opened = await targets.look(document)
+    if (!opened) throw new AppError('conflict', `Monitor ${monitor} cannot compare: ${NO_REFERENCE}`)
+    return await report(document, opened, { fromMs: from, toMs })
+  }
+
   return {
-    async compareWindow({ monitor, fromMs, toMs = clock.now() }, caller) {
-      const document = await documents.need('Monitor', caller.project, monitor)
-      const from = fromMs ?? Math.max(0, toMs - windowsOf(document).seconds * 1_000)
-      if (from >= toMs) throw new AppError('invalid', `the window ends at ${toMs}, before it begins at ${from}; give fromMs below toMs`)
-      const opened = await targets.look(document)
-      if (!opened) throw new AppError('conflict', `Monitor ${monitor} cannot compare: ${NO_REFERENCE}`)
-      return await report(document, opened, { fromMs: from, toMs })
+    compareWindow,
+    async downloadReport({ toMs = clock.now(), ...asked }, caller) {
+      const found = await compareWindow({ ...asked, toMs }, caller)
+      const { metadata, spec } = await documents.need('Monitor', caller.project, asked.monitor)
+      const page = Buffer.from(reportPage(found, `Monitor ${metadata.name} of deployment ${spec.deployment}, project ${caller.project}`))
+      const ending = new Date(toMs).toISOString().slice(0, 16).replace(':', '')
+      return {
+        contentType: 'text/html; charset=utf-8',
+        filename: `drift-${metadata.name}-${ending}.html`,
+        sizeBytes: page.length,
+        stream: Readable.from([page]),
+      }
     },
     async listWindows({ monitor, limit }, caller) {
       await documents.need('Monitor', caller.project, monitor)

@@ -1,17 +1,20 @@
-import type { Simulated } from '../../../contract/drift.ts'
 import type { Caller } from '../../../contract/endpoint.ts'
 import { AppError } from '../../../contract/errors.ts'
 import type { Calculations } from '../../../infra/calculations.ts'
-import type { Shift, SimulationResult } from '../../../lib/drift/streaming/simulate.ts'
+import type { TableProfile } from '../../../lib/drift/profile/table-profile.ts'
+import type { Shift } from '../../../lib/drift/streaming/simulate.ts'
 import type { Documents } from '../../govern/documents/index.ts'
 import type { Telemetry } from '../telemetry/index.ts'
 import { budgetOf } from './budget.ts'
 import type { Drift } from './drift.ts'
 import { BLOCK_ROWS, SIGNALS } from './feature-watch.ts'
 import type { TableReader } from './reference.ts'
-import { featuresOf, sampledRowsOf } from './tables.ts'
+import { type ErrorRise, type ErrorRows, errorRowsOf, risesOf } from './simulate-error.ts'
+import { alarmsAgainst, signalFrom } from './simulated.ts'
+import { featuresOf, isWhole, sampledRowsOf } from './tables.ts'
 import type { Targets } from './target.ts'
-import type { SimulateTask } from './threads/simulate.ts'
+import type { SimulateResult, SimulateTask } from './threads/simulate.ts'
+import { LABEL_BLOCK_ROWS } from './watching.ts'
 
 type Deps = { documents: Documents; telemetry: Pick<Telemetry, 'summarizeTraffic'>; tableOf: TableReader; calculations: Calculations }
 
@@ -24,9 +27,9 @@ const SHIFT_STREAMS = 20
 /** Features that changes are tried on, spread evenly over all. */
 const SHIFTED_FEATURES = 3
 
-/** Proves a false-alarm budget on the champion’s own reference rows before anybody relies on it. */
+/** Proves a false-alarm budget on the champion’s own reference, inputs and labelled error, before anybody relies on it. */
 export function createSimulate({ documents, telemetry, tableOf, calculations }: Deps, targets: Targets): Pick<Drift, 'simulate'> {
-  /** A budget in days counts the rows of the last day. */
+  /** A budget in days counts the rows of the last day, as if all came to be labelled: fewer labels only make each weigh more. */
   async function budgetInRows(deployment: string, budget: ReturnType<typeof budgetOf>, caller: Caller): Promise<number> {
     if (budget.unit === 'rows') return budget.every
     const traffic = await telemetry.summarizeTraffic({ deployment, windowMs: DAY_MS }, caller)
@@ -42,6 +45,7 @@ export function createSimulate({ documents, telemetry, tableOf, calculations }: 
   return {
     async simulate({ monitor, streams, rows, blockRows, falseAlarmBudget, tolerance }, caller) {
       const document = await documents.need('Monitor', caller.project, monitor)
+      const { spec } = document
       const opened = await targets.look(document)
       if (!opened)
         throw new AppError('conflict', `Monitor ${monitor} has no frozen reference yet; register the champion with reference rows`)
@@ -52,36 +56,88 @@ export function createSimulate({ documents, telemetry, tableOf, calculations }: 
           'conflict',
           `the reference keeps ${sampled.length} whole rows; ${LEAST_REFERENCE_ROWS} are needed to resample from, so register the version again with more`,
         )
+      if (blockRows > sampled.length)
+        throw new AppError('invalid', `blocks of ${blockRows} rows do not fit the ${sampled.length} rows that the reference keeps`)
       const names = [...featuresOf(table), 'score']
-      const values = streams * rows * names.length
-      if (values > MOST_VALUES)
-        throw new AppError(
-          'too_large',
-          `${streams} streams of ${rows} rows of ${names.length} values are ${values}; at most ${MOST_VALUES} can be simulated in a request`,
-        )
-      const budget = budgetOf(falseAlarmBudget ?? document.spec.falseAlarmBudget)
-      const every = await budgetInRows(document.spec.deployment, budget, caller)
-      const reference = names.map((_, f) => Float64Array.from(sampled, ({ features, score }) => features[f] ?? score))
-      const shifts = shiftsOf(names.length - 1)
+      const budget = budgetOf(falseAlarmBudget ?? spec.falseAlarmBudget)
+      const every = await budgetInRows(spec.deployment, budget, caller)
+      const falseAlarmEveryRows = every * SIGNALS
+      const error = errorRowsOf(opened.reference, table, { tolerance: spec.tolerance.error, falseAlarmEveryRows })
+      checkSize({ streams, rows, names, error })
+      const shared = { streams, rowsPerStream: rows, falseAlarmEveryRows, seed: opened.reference.digest }
+      const shiftStreams = Math.min(streams, SHIFT_STREAMS)
+      const rises = 'problem' in error ? [] : risesOf(error.errors)
       const task: SimulateTask = {
-        names,
-        tolerance: tolerance ?? document.spec.tolerance.features,
-        blockRows: BLOCK_ROWS,
-        options: {
-          reference,
-          streams,
-          rowsPerStream: rows,
-          blockRows,
-          falseAlarmEveryRows: every * SIGNALS,
-          shifts,
-          shiftStreams: Math.min(streams, SHIFT_STREAMS),
-          seed: opened.reference.digest,
+        features: {
+          names,
+          tolerance: tolerance ?? spec.tolerance.features,
+          blockRows: BLOCK_ROWS,
+          options: { ...shared, reference: columnsOf(names, sampled), blockRows, shifts: shiftsOf(names.length - 1), shiftStreams },
         },
+        error: 'problem' in error ? null : errorTask(error, spec.tolerance.error, rises, { ...shared, blockRows, shiftStreams }),
       }
-      const result = await calculations.run<SimulateTask, SimulationResult>(PROGRAM, task)
-      return simulatedFrom(monitor, opened.monitor.version!, budget, sampled.length, names, result)
+      const found = await calculations.run<SimulateTask, SimulateResult>(PROGRAM, task)
+      const features = { signal: 'features', draws: 'rows', referenceRows: sampled.length } as const
+      const signals = [signalFrom(features, falseAlarmEveryRows, found.features, (shift) => changeText(shift, names))]
+      if (found.error && !('problem' in error)) {
+        const about = { signal: 'error', draws: error.draws, referenceRows: error.errors.length } as const
+        signals.push(signalFrom(about, falseAlarmEveryRows, found.error, (_, i) => rises[i]!.change))
+      }
+      const falseAlarms = signals.reduce((sum, signal) => sum + signal.falseAlarms, 0)
+      const { version } = opened.monitor
+      const together = alarmsAgainst(every, falseAlarms, found.features.nulls)
+      return { monitor, modelVersion: version!, budget, ...together, signals, notes: notesOf(table, error, blockRows) }
     },
   }
+}
+
+type Sized = { streams: number; rows: number; names: readonly string[]; error: ReturnType<typeof errorRowsOf> }
+
+/** Throws `too_large` where a simulation would look at more values than a request may. */
+function checkSize({ streams, rows, names, error }: Sized): void {
+  // Each stream of errors has a reference of its own, which is drawn as well.
+  const labelled = 'problem' in error ? 0 : rows + error.errors.length
+  const values = streams * (rows * names.length + labelled)
+  if (values > MOST_VALUES)
+    throw new AppError(
+      'too_large',
+      `${streams} streams of ${rows} rows of ${names.length} values and their labels are ${values}; at most ${MOST_VALUES} can be simulated in a request`,
+    )
+}
+
+function columnsOf(names: readonly string[], sampled: ReturnType<typeof sampledRowsOf>): Float64Array[] {
+  return names.map((_, f) => Float64Array.from(sampled, ({ features, score }) => features[f] ?? score))
+}
+
+type ErrorOptions = Omit<NonNullable<SimulateTask['error']>['options'], 'reference' | 'shifts'>
+
+/** That a reference is itself only a sample weighs on one rate more than on shares of rows, so each stream of errors draws its own. */
+function errorTask({ errors, draws }: ErrorRows, tolerance: number, rises: readonly ErrorRise[], options: ErrorOptions) {
+  return {
+    tolerance,
+    blockRows: LABEL_BLOCK_ROWS,
+    options: {
+      ...options,
+      reference: [errors],
+      blockRows: draws === 'rows' ? Math.min(options.blockRows ?? 1, errors.length) : 1,
+      resampleReference: true,
+      shifts: rises.map(({ shift }) => shift),
+    },
+  }
+}
+
+function notesOf(table: TableProfile, error: ReturnType<typeof errorRowsOf>, blockRows: number): string[] {
+  const apart = blockRows > 1 && !isWhole(table)
+  const kept = `the reference keeps ${table.sample.priorities.length} of its ${table.sample.rows} rows, chosen by chance`
+  return [
+    ...('problem' in error ? [error.problem] : []),
+    ...(apart ? [`${kept}: rows that lie together in it did not in the data, so blocks keep no dependence of the inputs`] : []),
+    ...(blockRows > 1 && 'draws' in error && error.draws === 'error_rate'
+      ? [
+          'errors are drawn one by one at the error rate of the reference, since it does not keep all of its rows; blocks do not apply to them',
+        ]
+      : []),
+  ]
 }
 
 function shiftsOf(features: number): Shift[] {
@@ -93,37 +149,6 @@ function shiftsOf(features: number): Shift[] {
     { kind: 'mean', column, deviations: 0.5 },
     { kind: 'missing', column, share: 0.05 },
   ])
-}
-
-function simulatedFrom(
-  monitor: string,
-  modelVersion: number,
-  budget: ReturnType<typeof budgetOf>,
-  referenceRows: number,
-  names: readonly string[],
-  { nulls, shifts }: SimulationResult,
-): Simulated {
-  const perRow = nulls.budgetUsed === 0 ? 0 : nulls.budgetUsed / nulls.rate
-  return {
-    monitor,
-    modelVersion,
-    budget,
-    referenceRows,
-    streams: nulls.streams,
-    rows: nulls.rows,
-    falseAlarms: nulls.falseAlarms,
-    rowsPerFalseAlarm: nulls.falseAlarms === 0 ? null : nulls.rows / nulls.falseAlarms,
-    shareOfBudget: nulls.budgetUsed,
-    shareOfBudgetHigh: nulls.rateInterval[1] * perRow,
-    holds: nulls.verdict !== 'beyond',
-    power: shifts.map(({ shift, delays, median, ninetieth, early, missed }) => ({
-      change: changeText(shift, names),
-      streams: delays.length + early,
-      detected: delays.length - missed,
-      medianDelayRows: median,
-      delay90Rows: ninetieth,
-    })),
-  }
 }
 
 function changeText(shift: Shift, names: readonly string[]): string {

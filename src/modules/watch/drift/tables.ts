@@ -139,3 +139,18 @@ export function sampledRowsOf({ columns, sample }: TableProfile): { features: nu
     source: '',
   }))
 }
+
+/** Whether a reference keeps all of its rows whole, and so in their order; of more than it keeps they are drawn by chance. */
+export function isWhole({ sample }: TableProfile): boolean {
+  return sample.rows === sample.priorities.length
+}
+
+/** For each whole row that a reference keeps, whether the version was wrong on it: 1 or 0. Nothing where it keeps no outcomes. */
+export function sampledErrorsOf({ columns, sample }: TableProfile): Float64Array | undefined {
+  const [predictions, labels] = [outputs.prediction, outputs.label].map((name) => {
+    const column = columns.findIndex((one) => one.name === name)
+    return column < 0 ? undefined : (sample.columns[column] as readonly (number | null)[])
+  })
+  if (!predictions || !labels) return undefined
+  return Float64Array.from(predictions, (prediction, row) => Number((prediction ?? 0) >= 0.5 !== (labels[row] ?? 0) >= 0.5))
+}

@@ -14,7 +14,7 @@ import type { Shown, SignalState, StoredMonitor } from './store.ts'
 import type { Opened } from './target.ts'
 
 /** Labels are few, and one rate is cheap to watch: a smaller block costs little and is seen sooner. */
-const LABEL_BLOCK_ROWS = 8
+export const LABEL_BLOCK_ROWS = 8
 
 const nothingShown: Shown = { rows: 0, evidence: 0, threshold: 0, streams: [] }
 export const freshSignal = { detector: null, crossings: 0, detection: null, shown: nothingShown, lastMs: null } as const

@@ -62,7 +62,7 @@ export function createWindowReport({ clock, telemetry, tableOf, calculations }: 
   }
 }
 
-const isoTime = (ms: number) => new Date(ms).toISOString()
+const isoTime = (ms: number) => new Date(ms).toISOString().replace('.000Z', 'Z')
 
 function settingsFrom({ alpha, control, tolerance, moderate, severe, leastRows }: MonitorWindows) {
   return { alpha, control, tolerance, moderate, severe, leastRows }

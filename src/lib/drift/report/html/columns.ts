@@ -1,5 +1,6 @@
 import { defaultTolerances } from '../../two-sample/choose.ts'
 import { isInsufficient, type TestOutcome } from '../../two-sample/result.ts'
+import { MISSING } from '../bars.ts'
 import type { ColumnReport, ReportSettings } from '../report.ts'
 import { pairedColumns, pairedRows, percent, railChart, shown } from './charts.ts'
 import { html, type Markup, nothing } from './markup.ts'
@@ -21,7 +22,7 @@ export function overview(columns: readonly ColumnReport[], settings: ReportSetti
     const ratio = effect === null ? 0 : tolerance > 0 ? Math.abs(effect.value) / tolerance : MOST_TOLERANCES
     const tens = p === null ? 0 : p <= 0 ? MOST_TENS : -Math.log10(p)
     return html`<tr><td class="name"><a href="#column-${columns.indexOf(column)}">${column.name}</a> <span class="quiet">${roleOf(column)}</span></td>
-<td>${verdictOf(column)}</td>
+<td>${verdictOf(column.verdict, column.severity)}</td>
 <td class="plot">${effect === null ? '–' : railChart(ratio, 1, MOST_TOLERANCES, column.verdict, `effect ${shown(effect.value)}, tolerance ${shown(tolerance)}`)}</td><td class="number" data-of="effect">${effect === null ? '' : shown(effect.value)}</td>
 <td class="plot">${p === null ? '–' : railChart(tens, -Math.log10(settings.alpha), MOST_TENS, column.verdict, `adjusted p ${shown(p)}, alpha ${shown(settings.alpha)}`)}</td><td class="number" data-of="adjusted p">${p === null ? '' : shown(p)}</td></tr>`
   })
@@ -33,7 +34,7 @@ export function overview(columns: readonly ColumnReport[], settings: ReportSetti
 export function columnCard(column: ColumnReport, place: number): Markup {
   const { name, kind, reason, findings, tests, reference, current, effect } = column
   const told = findings.map(({ text }) => html`<li>${text}</li>`)
-  return html`<article id="column-${place}"><header><h3>${name}</h3><span>${verdictOf(column)}</span></header>
+  return html`<article id="column-${place}"><header><h3>${name}</h3><span>${verdictOf(column.verdict, column.severity)}</span></header>
 <p class="quiet">${kind} ${roleOf(column)}${effect === null ? '' : ` · ${effect.name} ${shown(effect.value)}`}</p>
 ${barsOf(column)}
 <p>${reason}</p>
@@ -43,9 +44,11 @@ ${reference && current ? summaries(column) : nothing}
 ${tests.length > 0 ? testTable(tests, name) : nothing}</article>`
 }
 
-function barsOf({ name, kind, bars, reference, current }: ColumnReport): Markup {
+function barsOf({ name, kind, bars: all, reference, current }: ColumnReport): Markup {
   const [before, after] = [reference?.bars ?? [], current?.bars ?? []]
-  if (bars.length === 0 || before.length !== bars.length || after.length !== bars.length) return nothing
+  if (all.length === 0 || before.length !== all.length || after.length !== all.length) return nothing
+  // Where nothing is missing on either side, an empty place for it would pass for the end of the scale.
+  const bars = all.at(-1) === MISSING && before.at(-1) === 0 && after.at(-1) === 0 ? all.slice(0, -1) : all
   const numbers = html`<details><summary>the bars in numbers</summary><div class="scroll"><table><caption>Share of rows of ${name}</caption><thead><tr><th scope="col">Bar</th><th scope="col" class="number">Before</th><th scope="col" class="number">Now</th></tr></thead><tbody>${bars.map((bar, i) => html`<tr><td>${bar}</td><td class="number">${percent(before[i]!)}</td><td class="number">${percent(after[i]!)}</td></tr>`)}</tbody></table></div></details>`
   if (kind === 'numeric') {
     const said = `Share of rows of ${name} by bin, before and now`
@@ -86,8 +89,9 @@ export function testTable(tests: readonly TestOutcome[], of: string): Markup {
   return html`<details><summary>${tests.length} tests</summary><div class="scroll"><table><caption>Tests of ${of}, p-values not adjusted</caption><thead><tr><th scope="col">Test</th><th scope="col" class="number">Effect</th><th scope="col" class="number">p</th><th scope="col">What it is</th></tr></thead><tbody>${rows}</tbody></table></div></details>`
 }
 
-export function verdictOf({ verdict, severity }: Pick<ColumnReport, 'verdict' | 'severity'>): Markup {
-  return html`<span class="verdict ${verdict}">${VERDICTS[verdict]}${verdict === 'drift' ? `, ${severity}` : ''}</span>`
+/** A verdict in its colour, with how bad it is where that is known. */
+export function verdictOf(verdict: ColumnReport['verdict'], severity?: ColumnReport['severity']): Markup {
+  return html`<span class="verdict ${verdict}">${VERDICTS[verdict]}${verdict === 'drift' && severity ? `, ${severity}` : ''}</span>`
 }
 
 /** The tolerance that the deciding effect was held against. */
@@ -96,8 +100,9 @@ function toleranceOf({ effect, tests }: ColumnReport, { tolerance }: ReportSetti
   return decisive === undefined || decisive.test === 'total_variation' ? tolerance : defaultTolerances[decisive.test]
 }
 
-function roleOf({ role }: ColumnReport): string {
-  return role === 'feature' ? '' : role
+/** What a column is to the model, unless its name says so. */
+function roleOf({ role, name }: ColumnReport): string {
+  return role === 'feature' || name === `(${role})` ? '' : role
 }
 
 function title(test: string): string {

@@ -10,17 +10,17 @@ const MOST_CARDS = 200
 
 /**
  * A report as one page that stands by itself: no script, nothing fetched, plots as SVG inside. Every name and value from the data is
- * escaped, and the page’s own policy forbids scripts besides.
+ * escaped, and the page’s own policy forbids scripts besides. `about` says whose report it is, for those who meet the page elsewhere.
  */
-export function reportPage(report: DriftReport): string {
+export function reportPage(report: DriftReport, about?: string): string {
   const { reference, current, verdict, severity, reason, settings, joint, segments } = report
   const columns = worstFirst(report.columns)
   const said = verdict === 'drift' ? `Drift, ${severity}` : verdict === 'stable' ? 'Stable' : 'Insufficient data'
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<title>${said}: ${current.name} against ${reference.name}</title><style>${{ markup: style }}</style></head>
-<body><header><p class="quiet">Drift report · ${new Date(report.createdAt).toISOString().replace('T', ' ').slice(0, 16)} UTC</p>
+<title>${about === undefined ? '' : `${about} · `}${said}: ${current.name} against ${reference.name}</title><style>${{ markup: style }}</style></head>
+<body><header><p class="quiet">Drift report${about === undefined ? '' : ` · ${about}`} · ${new Date(report.createdAt).toISOString().replace('T', ' ').slice(0, 16)} UTC</p>
 <div class="banner ${verdict}"><h1>${said}</h1><p>${reason}</p></div>
 <p><span class="key"><span class="swatch before"></span>before: <b>${reference.name}</b>, ${reference.rows} rows</span> <span class="key"><span class="swatch after"></span>now: <b>${current.name}</b>, ${current.rows} rows</span></p></header>
 <main><section><h2>Columns</h2>${overview(columns, settings)}</section>
@@ -38,7 +38,7 @@ function jointSection({ verdict, reason, tests, columns }: JointReport): Markup 
       html`<tr><td class="name">${name}</td><td class="plot">${railChart(share, 0, 1, 'after', `${name}: ${percent(share)} of what tells the samples apart`)}</td><td class="number">${percent(share)}</td></tr>`,
   )
   const table = html`<table><caption>By which columns rows are told apart</caption><tbody>${rows}</tbody></table>`
-  return html`<section><h2>All columns together</h2><p>${verdictOf({ verdict, severity: 'minor' })}: ${reason}</p>${rows.length > 0 ? table : nothing}${tests.length > 0 ? testTable(tests, 'all columns together') : nothing}</section>`
+  return html`<section><h2>All columns together</h2><p>${verdictOf(verdict)}: ${reason}</p>${rows.length > 0 ? table : nothing}${tests.length > 0 ? testTable(tests, 'all columns together') : nothing}</section>`
 }
 
 function segmentSection(segments: readonly SegmentReport[], tolerance: number): Markup {

@@ -17,6 +17,7 @@ th, td { text-align: left; padding: .3rem .5rem; border-bottom: 1px solid var(--
 th { color: var(--quiet); font-weight: 600; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 caption { text-align: left; color: var(--quiet); padding: .3rem 0; }
 td.plot { min-width: 6rem; width: 34%; vertical-align: middle; } td.name { overflow-wrap: anywhere; min-width: 6rem; }
+.overview td.plot { width: 26%; } .overview td.name { min-width: 10rem; }
 .verdict { white-space: nowrap; } .paired td.plot { width: 32%; min-width: 5rem; } .paired td:first-child { overflow-wrap: anywhere; width: 38%; }
 .paired td.number { font-size: .8rem; }
 svg { display: block; width: 100%; } .scroll { overflow-x: auto; }
@@ -24,8 +25,8 @@ svg { display: block; width: 100%; } .scroll { overflow-x: auto; }
 article { align-self: start; background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .8rem; break-inside: avoid; min-width: 0; overflow-wrap: anywhere; }
 article header { display: flex; gap: .5rem; justify-content: space-between; align-items: baseline; }
 ul { margin: .4rem 0; padding-left: 1.1rem; } summary { cursor: pointer; color: var(--quiet); font-size: .9rem; }
-.ends { display: flex; justify-content: space-between; gap: 1rem; } .key { white-space: nowrap; }
-.swatch { display: inline-block; width: .8em; height: .8em; border-radius: .1em; margin: 0 .3em 0 .8em; }
+.ends { display: flex; justify-content: space-between; gap: 1rem; } .key { display: inline-block; margin-right: .8em; overflow-wrap: anywhere; }
+.swatch { display: inline-block; width: .8em; height: .8em; border-radius: .1em; margin-right: .3em; }
 .before { fill: var(--before); background: var(--before); } .after { fill: var(--after); background: var(--after); }
 .mark { stroke: var(--text); stroke-width: 1; stroke-dasharray: 3 2; vector-effect: non-scaling-stroke; }
 .rail { fill: var(--line); } rect.drift { fill: var(--drift); } rect.stable { fill: var(--calm); } rect.insufficient_data { fill: var(--open); }
