@@ -125,7 +125,7 @@ function Estimated({ name }: { name: string }) {
   return (
     <>
       {newest.suspicion && <p className="inline-problem">{newest.suspicion}.</p>}
-      <EstimateChart estimates={value} metric="error_rate" name="Error rate" />
+      <EstimateChart estimates={value} />
     </>
   )
 }
