@@ -50,6 +50,12 @@ test('labels say what is fitted; what cannot be is said, and of which kind it is
     reference: null,
     problem: expect.stringMatching(/not a probability/),
   })
+  const wide = { ...values, features: Array.from({ length: 201 }, () => rows.features[0]!) }
+  expect(fitReference({ rows: wide, threshold: 0.5 })).toMatchObject({
+    kind: 'regression',
+    reference: null,
+    problem: expect.stringMatching(/at most 200 features, not 201/),
+  })
   const broken = { ...values, scores: [Number.NaN, ...scores.slice(1)] }
   expect(fitReference({ rows: broken, threshold: 0.5 })).toMatchObject({
     kind: 'regression',

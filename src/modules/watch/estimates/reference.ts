@@ -9,7 +9,7 @@ import type { ReferenceRows } from '../../../lib/drift/estimation/estimator-refe
 import { taskOf } from '../../../lib/drift/estimation/task.ts'
 import { createRandom } from '../../../lib/random.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
-import { type FitInput, type Fitted, fitReference } from './fit.ts'
+import { drawRows, type FitInput, type Fitted, fitReference } from './fit.ts'
 import * as store from './store.ts'
 
 /** The labelled rows a version was registered with, and the scores that the version gives them. */
@@ -123,14 +123,4 @@ async function writtenFrom(
     // Seven digits are all that a 32-bit number has.
     columns: columns.map((column) => column.map((value) => (Number.isFinite(value) ? Number(value.toPrecision(7)) : null))),
   }
-}
-
-function drawRows(total: number, most: number, random: ReturnType<typeof createRandom>): number[] {
-  const rows = Array.from({ length: total }, (_, row) => row)
-  if (total <= most) return rows
-  for (let i = 0; i < most; i++) {
-    const j = i + random.int(total - i)
-    ;[rows[i], rows[j]] = [rows[j]!, rows[i]!]
-  }
-  return rows.slice(0, most)
 }
