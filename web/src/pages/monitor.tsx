@@ -50,7 +50,7 @@ export function MonitorPage({ name }: { name: string }) {
           <Section title="Windows" wide>
             <Windows name={name} />
           </Section>
-          <Section title="Error rate without labels" wide>
+          <Section title="Error without labels" wide>
             <Estimated name={name} />
           </Section>
           <Section title="Detections" wide>
