@@ -122,7 +122,7 @@ export function modelWithCut(cut: number): Uint8Array {
   return treeModel({ producer: { name: 'test', version: '1' }, features: 2 }, [stump], 0)
 }
 
-export type Row = { readonly a: number; readonly b: number; readonly label: 0 | 1 }
+export type Row = { readonly a: number; readonly b: number; readonly label: number }
 
 /** Rows of the world in which `modelWithCut(0.5)` is right but for one in a hundred. */
 export function rowsOf(random: Random, count: number, cut = 0.5): Row[] {

@@ -1,10 +1,11 @@
 import { type Calibrator, calibrateAll } from '../../src/lib/drift/estimation/calibrator.ts'
 import { contradictionOf } from '../../src/lib/drift/estimation/contradiction.ts'
-import { estimateDirectLoss, fitDirectLossReference } from '../../src/lib/drift/estimation/direct-loss.ts'
+import { type DirectLossReference, estimateDirectLoss, fitDirectLossReference } from '../../src/lib/drift/estimation/direct-loss.ts'
 import { estimateAdaptive } from '../../src/lib/drift/estimation/estimate-adaptive.ts'
 import { estimatePerformance, type MetricEstimate } from '../../src/lib/drift/estimation/estimate-performance.ts'
 import { fitEstimatorReference } from '../../src/lib/drift/estimation/estimator-reference.ts'
 import { metricsFrom, prepareScores } from '../../src/lib/drift/estimation/expected-metrics.ts'
+import { judgeRegressed } from '../../src/lib/drift/estimation/judge-regressed.ts'
 import { reconcile } from '../../src/lib/drift/estimation/reconcile.ts'
 import { createRandom } from '../../src/lib/random.ts'
 import type { JudgedRows, Task } from './tasks.ts'
@@ -17,8 +18,8 @@ type Confidence = {
   readonly abstained: number
   /** Chunks whose interval of the leading metric held what came true. */
   readonly held: number
-  /** Chunks by which the early labels so far contradicted the estimates; null where no such test exists. */
-  readonly flagged: number | null
+  /** Chunks by which the early labels so far contradicted the estimates. */
+  readonly flagged: number
   /** Chunks with an estimate whose interval missed and which nothing flagged. */
   readonly falselySure: number
   /** The verdict over all chunks once all labels are there. */
@@ -68,7 +69,13 @@ export function regressed(task: Task, peer: PeerEstimates): Judgement {
     const found = estimateDirectLoss(reference, asRegression(chunk))
     return found.abstained ? null : found.metrics
   })
-  return judgementOf(task, ['mae', 'rmse'], { realised, own: { dle }, peer, dummy: reference.realised, flags: null })
+  return judgementOf(task, ['mae', 'rmse'], {
+    realised,
+    own: { dle },
+    peer,
+    dummy: reference.realised,
+    flags: exceeded(task.chunks, reference),
+  })
 }
 
 type Given = {
@@ -76,7 +83,7 @@ type Given = {
   readonly own: Readonly<Record<string, readonly Estimates[]>>
   readonly peer: PeerEstimates
   readonly dummy: Readonly<Record<string, number | null>>
-  readonly flags: readonly boolean[] | null
+  readonly flags: readonly boolean[]
 }
 
 function judgementOf(task: Task, metrics: readonly string[], { realised, own, peer, dummy, flags }: Given): Judgement {
@@ -116,8 +123,8 @@ function judgementOf(task: Task, metrics: readonly string[], { realised, own, pe
       method,
       abstained: estimates.filter((of) => of === null).length,
       held: inside.filter((one) => one === true).length,
-      flagged: flags?.filter((flag) => flag).length ?? null,
-      falselySure: inside.filter((one, chunk) => one === false && !flags?.[chunk]).length,
+      flagged: flags.filter((flag) => flag).length,
+      falselySure: inside.filter((one, chunk) => one === false && !flags[chunk]).length,
       verdict: reconcile(
         estimates.flatMap((of, chunk) => {
           const estimate = of?.[leading!]
@@ -138,5 +145,20 @@ function contradicted(chunks: readonly JudgedRows[], calibrator: Calibrator): bo
     seen.decisions.push(...early.map((score) => Number(score >= 0.5)))
     seen.labels.push(...labels.slice(0, EARLY_LABELS))
     return contradictionOf(seen).contradicted
+  })
+}
+
+const TOLERANCE = 0.02
+/** ln(1/alpha) at an alpha of 0.01, as `contradictionOf` has it when nothing is said. */
+const NEEDED = Math.log(100)
+
+/** The same for losses: the evidence of chunks that have an estimate is multiplied, and is an e-value again. */
+function exceeded(chunks: readonly JudgedRows[], reference: DirectLossReference): boolean[] {
+  let evidence = 0
+  return chunks.map(({ features, scores, labels }) => {
+    const early = labels.map((label, row) => (row < EARLY_LABELS ? label : Number.NaN))
+    const rows = { columns: features, scores, labels: early }
+    evidence += judgeRegressed({ kind: 'regression', reference, rows, tolerance: TOLERANCE }).logEvidence ?? 0
+    return evidence >= NEEDED
   })
 }

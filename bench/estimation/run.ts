@@ -104,7 +104,7 @@ function confidenceTable(judged: readonly Judgement[]): string {
         chunks,
         abstained,
         percent(held, chunks - abstained),
-        flagged ?? '–',
+        flagged,
         falselySure,
         verdict,
       ]),

@@ -87,7 +87,14 @@ export const MonitorSpec = z.strictObject({
   tolerance: z
     .strictObject({
       features: z.number().min(0).max(0.5).default(0.02).describe('a change of any bin’s share by less than this is no drift'),
-      error: z.number().min(0).max(0.5).default(0.01).describe('a rise of the labelled error rate by less than this is no drift'),
+      error: z
+        .number()
+        .min(0)
+        .max(0.5)
+        .default(0.01)
+        .describe(
+          'a rise of the error rate by less than this is no drift; of a regression’s mean absolute error, by less than this share of it',
+        ),
     })
     .default({ features: 0.02, error: 0.01 }),
 })

@@ -12,11 +12,17 @@ export const Estimate = z.object({
   fromMs: Instant,
   toMs: Instant,
   rows: z.int().describe('rows that were looked at: of many, a sample'),
-  method: z.enum(['cbpe', 'pape']).nullable().describe('null: it abstained'),
+  method: z.enum(['cbpe', 'pape', 'dle']).nullable().describe('dle: of a regression; null: it abstained'),
   abstained: z.string().nullable().describe('why there is no estimate'),
   notes: z.array(z.string()),
-  metrics: z.record(z.string(), z.object({ value: z.number(), interval: Interval, baseline: z.number().nullable() })),
-  dropped: z.boolean().describe('the error is above that of the reference by more than the tolerance, with the whole of its interval'),
+  metrics: z
+    .record(z.string(), z.object({ value: z.number(), interval: Interval, baseline: z.number().nullable() }))
+    .describe('of a regression mae and rmse, in the unit of its labels, mse and mape'),
+  dropped: z
+    .boolean()
+    .describe(
+      'the error is above that of the reference by more than the tolerance, with the whole of its interval; of a regression the mean absolute error, by more than that share of it',
+    ),
   realised: z
     .object({ rows: z.int(), metrics: z.record(z.string(), z.number()), covered: z.boolean().nullable() })
     .nullable()
@@ -30,6 +36,40 @@ const Calibration = z.object({
   expectedCalibrationError: Fraction,
   spiegelhalterP: z.number().nullable(),
   table: z.array(z.object({ from: z.number(), to: z.number(), rows: z.int(), meanScore: z.number(), observed: z.number() })),
+})
+
+const LossCheck = z.object({
+  rows: z.int(),
+  table: z
+    .array(z.object({ from: z.number(), to: z.number(), rows: z.int(), expected: z.number(), realised: z.number() }))
+    .describe('tenths of the rows along the prediction: the mean absolute error that was expected, and that came true'),
+})
+
+const Intervals = z
+  .object({ windows: z.int(), held: z.int(), verdict: z.enum(['holding', 'not_to_be_trusted', 'too_few']), text: z.string() })
+  .describe('of the windows whose labels came')
+
+const checked = {
+  monitor: Name,
+  modelVersion: z.int().positive(),
+  faults: z.array(z.string()).describe('why no estimate can rest on this reference'),
+  intervals: Intervals,
+}
+
+const CalibrationOfScores = z.object({
+  kind: z.literal('classification'),
+  ...checked,
+  calibrator: z.enum(['identity', 'platt', 'temperature', 'isotonic']).describe('what makes the scores probabilities'),
+  reference: Calibration,
+  current: Calibration.nullable(),
+})
+
+const CalibrationOfLosses = z.object({
+  kind: z.literal('regression'),
+  ...checked,
+  explained: z.number().describe('share of the variance of the absolute error that inputs explain on held-out rows; 0 or less: nothing'),
+  reference: LossCheck.describe('on held-out rows'),
+  current: LossCheck.nullable(),
 })
 
 export const estimates = {
@@ -58,20 +98,10 @@ export const estimates = {
   calibration: endpoint({
     method: 'GET',
     path: '/api/v1/monitors/:monitor/calibration',
-    summary: 'Check whether scores are probabilities, on the reference and on labels since, and how often intervals held',
+    summary: 'Check what estimates rest on (are scores probabilities; is the error as expected), on the reference and on labels since',
     scope: 'read',
     input: z.strictObject({ monitor: Name }),
-    output: z.object({
-      monitor: Name,
-      modelVersion: z.int().positive(),
-      calibrator: z.enum(['identity', 'platt', 'temperature', 'isotonic']).describe('what makes the scores probabilities'),
-      faults: z.array(z.string()).describe('why no estimate can rest on this reference'),
-      reference: Calibration,
-      current: Calibration.nullable(),
-      intervals: z
-        .object({ windows: z.int(), held: z.int(), verdict: z.enum(['holding', 'not_to_be_trusted', 'too_few']), text: z.string() })
-        .describe('of the windows whose labels came'),
-    }),
+    output: z.discriminatedUnion('kind', [CalibrationOfScores, CalibrationOfLosses]),
     examples: ['setpoint estimates calibration phishing'],
   }),
 }

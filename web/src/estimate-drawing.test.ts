@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Estimate } from '../../src/contract/estimates.ts'
-import { drawEstimates } from './estimate-drawing.ts'
+import { drawEstimates, shownErrorOf } from './estimate-drawing.ts'
 
 const box = { left: 10, top: 0, width: 100, height: 100 }
 
@@ -52,5 +52,25 @@ describe('a drawing of estimates', () => {
   it('is empty without windows, and without the metric', () => {
     expect(drawEstimates([], 'error_rate', box)).toMatchObject({ points: [], bands: [], line: '', baseline: null })
     expect(drawEstimates([window(0, 0.2)], 'roc_auc', box)).toMatchObject({ bands: [], line: '', baseline: null })
+  })
+
+  it('shows the error rate of a classifier and the mean absolute error of a regression, on its own scale', () => {
+    const mae = (value: number) => ({ value, interval: { low: value - 40, high: value + 40 }, baseline: 310 })
+    const regressed = (hour: number, value: number, more: Partial<Estimate> = {}) =>
+      window(hour, null, { method: 'dle', abstained: null, metrics: { mae: mae(value) }, ...more })
+    expect(shownErrorOf([])).toMatchObject({ metric: 'error_rate', unit: 'share' })
+    expect(shownErrorOf([window(0, 0.2)])).toMatchObject({ metric: 'error_rate', unit: 'share' })
+    expect(shownErrorOf([window(2, null), regressed(1, 320), window(0, 0.2)])).toMatchObject({ metric: 'mae', unit: 'label' })
+    expect(shownErrorOf([window(2, 0.2), regressed(1, 320)])).toMatchObject({ metric: 'error_rate' })
+    const labelled = window(3, null, { realised: { rows: 40, metrics: { mae: 500 }, covered: null } })
+    expect(shownErrorOf([labelled])).toMatchObject({ metric: 'mae' })
+
+    const { up, points, baseline } = drawEstimates([regressed(0, 300), regressed(1, 350), labelled], 'mae', box)
+    expect([up[0] < 260 && up[0] > 200, up[1] > 500 && up[1] < 600, baseline]).toEqual([true, true, 310])
+    expect(points.map(({ value, realised }) => [value, realised])).toEqual([
+      [300, null],
+      [350, null],
+      [null, 500],
+    ])
   })
 })

@@ -25,6 +25,24 @@ export type EstimateDrawing = {
   readonly baseline: number | null
 }
 
+/** What the chart of a model shows: how often it is wrong or, of a regression, how far off it is in the unit of its labels. */
+export type ShownError = { readonly metric: 'error_rate' | 'mae'; readonly name: string; readonly unit: 'share' | 'label' }
+
+const shownErrors = {
+  classification: { metric: 'error_rate', name: 'Error rate', unit: 'share' },
+  regression: { metric: 'mae', name: 'Mean absolute error', unit: 'label' },
+} as const satisfies Record<string, ShownError>
+
+/** By the newest window, in whatever order, that has an estimate or labels. */
+export function shownErrorOf(estimates: readonly Estimate[]): ShownError {
+  const newest = estimates
+    .filter(({ metrics, realised }) => [metrics, realised?.metrics ?? {}].some((own) => 'mae' in own || 'error_rate' in own))
+    .reduce<Estimate | undefined>((last, window) => (last && last.fromMs > window.fromMs ? last : window), undefined)
+  return newest && ('mae' in newest.metrics || 'mae' in (newest.realised?.metrics ?? {}))
+    ? shownErrors.regression
+    : shownErrors.classification
+}
+
 const round = (value: number) => Math.round(value * 10) / 10
 
 /** Where the estimates of one metric lie in a box, oldest first; a window that abstained breaks the line and the band. */

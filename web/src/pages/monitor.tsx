@@ -51,7 +51,7 @@ export function MonitorPage({ name }: { name: string }) {
           <Section title="Windows" wide>
             <Windows name={name} />
           </Section>
-          <Section title="Error rate without labels" wide>
+          <Section title="Error without labels" wide>
             <Estimated name={name} />
           </Section>
           <Section title="Detections" wide>
@@ -126,7 +126,7 @@ function Estimated({ name }: { name: string }) {
   return (
     <>
       {newest.suspicion && <p className="inline-problem">{newest.suspicion}.</p>}
-      <EstimateChart estimates={value} metric="error_rate" name="Error rate" />
+      <EstimateChart estimates={value} />
     </>
   )
 }

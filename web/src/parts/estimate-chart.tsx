@@ -1,7 +1,7 @@
 import { type PointerEvent, useMemo, useState } from 'react'
 import type { Estimate } from '../../../src/contract/estimates.ts'
 import { type Box, nearestPlace, scaled, ticksOf } from '../curves.ts'
-import { drawEstimates, type EstimatePoint } from '../estimate-drawing.ts'
+import { drawEstimates, type EstimatePoint, shownErrorOf } from '../estimate-drawing.ts'
 import { formatInstant, formatNumber, formatPercent } from '../format.ts'
 
 const WIDTH = 860
@@ -11,8 +11,10 @@ const floor = box.top + box.height
 /** So many labels of time find room below. */
 const TIMES = 5
 
-/** Estimates of a rate with their intervals, the reference’s own, and what labels said once they came. */
-export function EstimateChart({ estimates, metric, name }: { estimates: readonly Estimate[]; metric: string; name: string }) {
+/** Estimates of an error with their intervals, the reference’s own, and what labels said once they came. */
+export function EstimateChart({ estimates }: { estimates: readonly Estimate[] }) {
+  const { metric, name, unit } = shownErrorOf(estimates)
+  const format = unit === 'share' ? formatPercent : formatNumber
   const [pointed, setPointed] = useState<number>()
   const drawing = useMemo(() => drawEstimates(estimates, metric, box), [estimates, metric])
   const { up, points, bands, line, baseline } = drawing
@@ -32,7 +34,7 @@ export function EstimateChart({ estimates, metric, name }: { estimates: readonly
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         role="img"
-        aria-label={`${name}, estimated over ${points.length} windows; ${shown ? wordsOf(shown) : 'none yet'}`}
+        aria-label={`${name}, estimated over ${points.length} windows; ${shown ? wordsOf(shown, format) : 'none yet'}`}
         onPointerMove={point}
         onPointerLeave={() => setPointed(undefined)}
       >
@@ -82,30 +84,26 @@ export function EstimateChart({ estimates, metric, name }: { estimates: readonly
         {pointed !== undefined && shown && <path className="pointer" d={`M${shown.x} ${box.top}V${floor}`} />}
       </svg>
       <figcaption>
-        <span className="mark tone-0">estimated, with its 95 % interval</span>
+        <span className="mark tone-0">{name}, estimated, with its 95 % interval</span>
         <span className="mark tone-2">realised by labels</span>
         <span className="mark tone-7">outside its interval</span>
-        {baseline !== null && <span className="dim">dashed: the reference, {formatPercent(baseline)}</span>}
+        {baseline !== null && <span className="dim">dashed: the reference, {format(baseline)}</span>}
       </figcaption>
       {shown && (
         <p className="estimate-words">
-          <b className="figure">{formatInstant(shown.fromMs, Date.now())}</b> {wordsOf(shown)}
+          <b className="figure">{formatInstant(shown.fromMs, Date.now())}</b> {wordsOf(shown, format)}
         </p>
       )}
     </figure>
   )
 }
 
-function wordsOf({ value, low, high, realised, abstained, suspicion, dropped }: EstimatePoint): string {
+function wordsOf({ value, low, high, realised, abstained, suspicion, dropped }: EstimatePoint, format: (value: number) => string): string {
   const estimate =
     value === null
       ? `no estimate: ${abstained}`
-      : `${formatPercent(value)} estimated (${formatPercent(low!)} to ${formatPercent(high!)})${dropped ? ', worse than the reference' : ''}`
-  return [
-    estimate,
-    realised === null ? 'no labels yet' : `${formatPercent(realised)} by labels`,
-    suspicion && 'labels contradict the estimates',
-  ]
+      : `${format(value)} estimated (${format(low!)} to ${format(high!)})${dropped ? ', worse than the reference' : ''}`
+  return [estimate, realised === null ? 'no labels yet' : `${format(realised)} by labels`, suspicion && 'labels contradict the estimates']
     .filter(Boolean)
     .join('; ')
 }

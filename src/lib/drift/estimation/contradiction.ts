@@ -63,6 +63,30 @@ export function contradictionOf(
   }
 }
 
+/**
+ * The evidence, as a natural logarithm, that losses are above what was expected of them by more than the margin, a share of
+ * it. A loss has no upper bound and needs none: with m the expected losses and the margin, and M the largest of them, the
+ * stake λ ≤ M⁻¹ on one row pays 1 + λ(loss − m) ≥ 0, in the mean at most 1 while losses given the inputs are m or less in the mean
+ * (Waudby-Smith & Ramdas 2024, §4, bet on one side). Expected and realised are compared by their sums, so that noise of single
+ * expectations averages out. Losses below expectation cannot be bet on without a bound, and are no evidence here. It is an
+ * e-value. 0 without rows. Throws RangeError when lengths differ or for a negative margin.
+ */
+export function excessEvidence(
+  { expected, losses }: { readonly expected: ArrayLike<number>; readonly losses: ArrayLike<number> },
+  margin: number,
+): number {
+  if (expected.length !== losses.length) throw new RangeError(`${expected.length} expected losses do not match ${losses.length} losses`)
+  if (!(margin >= 0)) throw new RangeError(`a margin is not below 0, as ${margin} is`)
+  const allowed = Float64Array.from(expected, (one) => (1 + margin) * one)
+  const largest = (values: ArrayLike<number>) => Array.from(values).reduce((most, value) => Math.max(most, value), 0)
+  // Where no loss at all was expected any is impossible, and may be counted in any unit.
+  const unit = largest(allowed) || largest(losses) || 1
+  const logs = stakes()
+  for (let i = 0; i < losses.length; i++)
+    for (let s = 0; s < STAKES.length; s++) logs[s]! += Math.log1p((STAKES[s]! * (losses[i]! - allowed[i]!)) / unit)
+  return logMeanExp(Array.from(logs))
+}
+
 /** The reason to withhold an estimate that labels contradict; null when they do not. */
 export function contradictionReason(found: Contradiction): Reason | null {
   if (!found.contradicted) return null

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createRandom } from '../../random.ts'
 import { boostTrees, featuresUsed, predictRows } from './boosted-trees.ts'
-import { type DirectLossReference, estimateDirectLoss, fitDirectLossReference } from './direct-loss.ts'
+import { type DirectLossReference, estimateDirectLoss, fitDirectLossReference, realisedLosses } from './direct-loss.ts'
 import { domainWeights } from './domain-weights.ts'
 
 /** The error grows with x, so that rows with larger x are worse predicted. */
@@ -47,15 +47,18 @@ test('follows the loss where the inputs go, within its intervals', () => {
 
 const reference = fitDirectLossReference(rowsOf(1, 800), { random: createRandom(2), trees: 30 })
 
-test('RMSE is the root of MSE; MAPE is there only when no label is 0', () => {
+test('RMSE is the root of MSE; MAPE is there only when no label is 0 and all have one sign', () => {
   const found = estimateDirectLoss(reference, rowsOf(3, 200))
   if (found.abstained) throw new Error('no estimate')
   expect(found.metrics.rmse!.value ** 2).toBeCloseTo(found.metrics.mse!.value, 10)
   expect(found.metrics.mape!.value).toBeGreaterThan(0)
   const rows = rowsOf(4, 300)
-  const zero = fitDirectLossReference({ ...rows, labels: [0, ...rows.labels.slice(1)] }, { random: createRandom(2), trees: 5 })
+  const zero = fitDirectLossReference({ ...rows, labels: [0, ...rows.labels.slice(1)] }, { random: createRandom(2), trees: 30 })
   expect(zero.relative).toBeNull()
   expect(estimateDirectLoss(zero, rows)).toMatchObject({ metrics: { mape: null } })
+  const both = { ...rows, labels: rows.labels.map((label, i) => (i === 7 ? -label : label)) }
+  expect(realisedLosses(both).mape).toBeNull()
+  expect(realisedLosses({ ...rows, labels: rows.labels.map((label) => -label) }).mape).toBeGreaterThan(1)
 })
 
 test('abstains without support, survives JSON, and refuses wrong input', () => {

@@ -1,5 +1,4 @@
 import type { Random } from '../../random.ts'
-import { normalQuantile } from '../../stats/distributions.ts'
 import {
   type Abstention,
   type FeatureRange,
@@ -12,37 +11,27 @@ import {
   shareOutsideScores,
   supportLimits,
 } from './abstention.ts'
-import { type BoostedTrees, boostTrees, type Columns, predictRow } from './boosted-trees.ts'
+import type { Columns } from './boosted-trees.ts'
 import type { MetricEstimate } from './estimate-performance.ts'
+import { expectedLoss, fitLoss, isBiased, type LossModel } from './loss-model.ts'
 
 /** Metrics of a regression that can be estimated without labels. */
-type RegressionMetric = 'mae' | 'mse' | 'rmse' | 'mape'
+export type RegressionMetric = 'mae' | 'mse' | 'rmse' | 'mape'
 
 export type RegressionRows = { readonly features: Columns; readonly predictions: ArrayLike<number> }
 export type LabelledRegressionRows = RegressionRows & { readonly labels: ArrayLike<number> }
-
-/** A loss learnt from features and prediction: trees, the same with each fold left out, and how far single rows lie from them. */
-type LossModel = {
-  readonly model: BoostedTrees
-  readonly folds: readonly BoostedTrees[]
-  /** Out of fold: Σ loss / Σ predicted loss, which takes out what shrinkage leaves. */
-  readonly scale: number
-  /** Bins of predicted loss, and the mean squared distance of a row's loss from it in each, out of fold. */
-  readonly edges: readonly number[]
-  readonly variances: readonly number[]
-}
 
 /** What direct loss estimation needs of its reference, frozen. Plain data; no rows. */
 export type DirectLossReference = {
   readonly rows: number
   readonly absolute: LossModel
   readonly squared: LossModel
-  /** Null when some label is 0, where a percentage is not defined. */
+  /** Null where a percentage means nothing: when some label is 0, or labels have both signs. */
   readonly relative: LossModel | null
   readonly predictionRange: FeatureRange
   readonly predictionCounts: readonly number[]
   readonly featureRanges: readonly FeatureRange[]
-  readonly realised: Readonly<Record<RegressionMetric, number | null>>
+  readonly realised: ReturnType<typeof realisedLosses>
   readonly faults: readonly Reason[]
 }
 
@@ -51,33 +40,38 @@ export type RegressionEstimate = {
   readonly method: 'dle'
   readonly rows: number
   readonly level: number
+  /** Null where the loss cannot be learnt from the reference, or is not defined. */
   readonly metrics: Readonly<Record<RegressionMetric, MetricEstimate | null>>
+  /** What the reader should know, in words. */
+  readonly notes: readonly string[]
 }
 
-const FOLDS = 5
-const VARIANCE_BINS = 10
+/** Inputs that explain less of the loss than this hardly tell where it is greater. */
+const LEAST_EXPLAINED = 0.01
+const TREES = 80
 
 /**
- * Freezes a reference for direct loss estimation: trees that learn the absolute, the squared and, where no label is 0, the
+ * Freezes a reference for direct loss estimation: trees that learn the absolute, the squared and, where labels allow it, the
  * relative error of each row from its features and prediction (the method is NannyML's DLE; Kivimäki et al. 2024 discuss it).
- * Throws RangeError for lengths that differ, values of predictions or labels that are not finite, or fewer than ten rows.
+ * A reference that is too small, or whose absolute error on held-out rows lies elsewhere than was predicted, is frozen all
+ * the same, with the fault named. Throws RangeError for lengths that differ, values of predictions or
+ * labels that are not finite, or fewer than ten rows.
  */
 export function fitDirectLossReference(
   rows: LabelledRegressionRows,
-  { random, limits = supportLimits, trees = 80 }: { readonly random: Random; readonly limits?: SupportLimits; readonly trees?: number },
+  { random, limits = supportLimits, trees = TREES }: { readonly random: Random; readonly limits?: SupportLimits; readonly trees?: number },
 ): DirectLossReference {
-  const count = rows.labels.length
   check(rows)
-  const errors = Float64Array.from({ length: count }, (_, i) => Math.abs(rows.predictions[i]! - rows.labels[i]!))
-  const relative = Array.from(rows.labels).some((label) => label === 0) ? null : errors.map((error, i) => error / Math.abs(rows.labels[i]!))
+  const { labels } = rows
+  const errors = errorsOf(rows)
+  const relative = hasOneSign(labels) ? errors.map((error, i) => error / Math.abs(labels[i]!)) : null
   const columns = inputsOf(rows)
   const fitLosses = (losses: Float64Array, name: string) => fitLoss(columns, losses, random.fork(name), trees)
+  const absolute = fitLosses(errors, 'absolute')
   const [predictionRange] = rangesOf([rows.predictions])
-  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / count
-  const mse = mean(errors.map((error) => error * error))
   return {
-    rows: count,
-    absolute: fitLosses(errors, 'absolute'),
+    rows: labels.length,
+    absolute,
     squared: fitLosses(
       errors.map((error) => error * error),
       'squared',
@@ -86,18 +80,31 @@ export function fitDirectLossReference(
     predictionRange: predictionRange!,
     predictionCounts: scoreCountsOf(rows.predictions, predictionRange!),
     featureRanges: rangesOf(rows.features),
-    realised: { mae: mean(errors), mse, rmse: Math.sqrt(mse), mape: relative && mean(relative) },
-    faults:
-      count < limits.leastReferenceRows
-        ? [{ code: 'reference_too_small', text: `the reference has ${count} labelled rows; ${limits.leastReferenceRows} are needed` }]
-        : [],
+    realised: realisedLosses(rows),
+    faults: faultsOf(labels.length, absolute, limits),
   }
+}
+
+/** The losses of rows with labels; the relative one only where all labels have one sign. NaN without rows. */
+export function realisedLosses(
+  rows: LabelledRegressionRows,
+): Record<Exclude<RegressionMetric, 'mape'>, number> & { readonly mape: number | null } {
+  const errors = errorsOf(rows)
+  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const mse = mean(errors.map((error) => error * error))
+  const mape = hasOneSign(rows.labels) ? mean(errors.map((error, i) => error / Math.abs(rows.labels[i]!))) : null
+  return { mae: mean(errors), mse, rmse: Math.sqrt(mse), mape }
+}
+
+/** The absolute error of each row. */
+export function errorsOf({ predictions, labels }: Pick<LabelledRegressionRows, 'predictions' | 'labels'>): Float64Array {
+  return Float64Array.from(predictions, (prediction, i) => Math.abs(prediction - labels[i]!))
 }
 
 /**
  * The losses of rows without labels. It holds as long as the loss given features and prediction is as in the reference;
- * without support it abstains and says why. The interval is for what these rows' labels will give: the spread of single
- * losses, and the jackknife over folds (Efron & Stein 1981) for the trees. Throws RangeError when features do not match.
+ * without support it abstains and says why. The interval, as in `expectedLoss`, is for what these rows' labels will give.
+ * Throws RangeError when features do not match.
  */
 export function estimateDirectLoss(
   reference: DirectLossReference,
@@ -106,20 +113,25 @@ export function estimateDirectLoss(
 ): RegressionEstimate | Abstention {
   const reasons = [...reference.faults, ...reasonsAgainst(reference, rows, limits)]
   if (reasons.length > 0) return { abstained: true, rows: rows.predictions.length, reasons }
-  const z = normalQuantile((1 + level) / 2)
   const columns = inputsOf(rows)
-  const mse = meanLoss(reference.squared, columns, z)
+  const { absolute, squared, relative } = reference
+  const expected = (loss: LossModel | null) =>
+    loss && !isBiased(loss, limits.calibrationAlpha) ? expectedLoss(loss, columns, level) : null
+  const mse = expected(squared)
+  const { explained } = absolute.heldOut
+  const notes =
+    explained < LEAST_EXPLAINED
+      ? [
+          `inputs explain ${percentText(Math.max(0, explained))} of the error in the reference: the estimate can hardly differ from the reference`,
+        ]
+      : []
   return {
     abstained: false,
     method: 'dle',
     rows: rows.predictions.length,
     level,
-    metrics: {
-      mae: meanLoss(reference.absolute, columns, z),
-      mse,
-      rmse: rootOf(mse),
-      mape: reference.relative && meanLoss(reference.relative, columns, z),
-    },
+    metrics: { mae: expected(absolute), mse, rmse: mse && rootOf(mse), mape: expected(relative) },
+    notes,
   }
 }
 
@@ -133,59 +145,27 @@ function check({ features, predictions, labels }: LabelledRegressionRows): void 
     if (column.length !== labels.length) throw new RangeError(`feature ${f} has ${column.length} rows, the labels ${labels.length}`)
 }
 
-function inputsOf({ features, predictions }: RegressionRows): Columns {
+/** What a loss is learnt from, by column: the features, and last the prediction. */
+export function inputsOf({ features, predictions }: RegressionRows): Columns {
   return [...features, predictions]
 }
 
-function fitLoss(columns: Columns, losses: Float64Array, random: Random, trees: number): LossModel {
-  const fold = Uint8Array.from(losses, () => random.int(FOLDS))
-  const options = { loss: 'squared', trees, depth: 4, random } as const
-  const model = boostTrees(columns, losses, options)
-  const folds = Array.from({ length: FOLDS }, (_, f) => {
-    const taught = Array.from(fold.keys()).filter((row) => fold[row] !== f)
-    return taught.length > 0 ? boostTrees(columns, losses, options, taught) : model
-  })
-  const heldOut = Float64Array.from(losses, (_, row) => Math.max(0, predictRow(folds[fold[row]!]!, columns, row)))
-  const [total, predicted] = [losses, heldOut].map((values) => values.reduce((sum, value) => sum + value, 0)) as [number, number]
-  const scale = predicted > 0 ? total / predicted : 1
-  const sorted = heldOut.toSorted()
-  const edges = Array.from({ length: VARIANCE_BINS - 1 }, (_, b) => sorted[Math.floor(((b + 1) * sorted.length) / VARIANCE_BINS)]!)
-  const sums = edges.concat(0).map(() => ({ squares: 0, rows: 0 }))
-  for (const [row, prediction] of heldOut.entries()) {
-    const sum = sums[binAt(edges, prediction)]!
-    sum.squares += (losses[row]! - scale * prediction) ** 2
-    sum.rows++
-  }
-  const overall = sums.reduce((sum, { squares }) => sum + squares, 0) / losses.length
-  return { model, folds, scale, edges, variances: sums.map(({ squares, rows }) => (rows > 0 ? squares / rows : overall)) }
+function hasOneSign(labels: ArrayLike<number>): boolean {
+  const all = Array.from(labels)
+  return all.every((label) => label > 0) || all.every((label) => label < 0)
 }
 
-function binAt(edges: readonly number[], value: number): number {
-  const bin = edges.findIndex((edge) => value <= edge)
-  return bin < 0 ? edges.length : bin
-}
-
-function meanLoss(loss: LossModel, columns: Columns, z: number): MetricEstimate {
-  const rows = columns[0]!.length
-  const meanOf = (model: BoostedTrees, visit: (prediction: number) => void = () => {}) => {
-    let sum = 0
-    for (let row = 0; row < rows; row++) {
-      const prediction = Math.max(0, predictRow(model, columns, row))
-      sum += prediction
-      visit(prediction)
-    }
-    return (loss.scale * sum) / rows
-  }
-  let variance = 0
-  const value = meanOf(loss.model, (prediction) => {
-    variance += loss.variances[binAt(loss.edges, prediction)]!
-  })
-  const samplingError = Math.sqrt(variance) / rows
-  const without = loss.folds.map((fold) => meanOf(fold))
-  const centre = without.reduce((sum, mean) => sum + mean, 0) / FOLDS
-  const calibrationError = Math.sqrt(((FOLDS - 1) / FOLDS) * without.reduce((sum, mean) => sum + (mean - centre) ** 2, 0))
-  const half = z * Math.hypot(samplingError, calibrationError)
-  return { value, low: Math.max(0, value - half), high: value + half, samplingError, calibrationError }
+function faultsOf(rows: number, absolute: LossModel, limits: SupportLimits): Reason[] {
+  const faults: Reason[] = []
+  if (rows < limits.leastReferenceRows)
+    faults.push({ code: 'reference_too_small', text: `the reference has ${rows} labelled rows; ${limits.leastReferenceRows} are needed` })
+  const { miss, pValue } = absolute.heldOut
+  if (isBiased(absolute, limits.calibrationAlpha))
+    faults.push({
+      code: 'uncalibratable',
+      text: `the error learnt from the reference misses that of held-out rows by ${percentText(miss)} of its mean over the range of what was learnt (p = ${pValue.toExponential(1)})`,
+    })
+  return faults
 }
 
 /** By the delta method; the ends are roots of the ends. */

@@ -7,6 +7,7 @@ import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { LabelledMatrix } from '../../../infra/labelled-rows.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
+import { taskOf } from '../../../lib/drift/estimation/task.ts'
 import { profileFrom } from '../../../lib/drift/profile/profile.ts'
 import type { TableProfile } from '../../../lib/drift/profile/table-profile.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
@@ -39,19 +40,23 @@ export function createFreeze({ sql, blobs, clock, ledger, bus }: { sql: Sql; blo
         table: store.profilesTable,
         key: [project, model, version],
       })
-      await bus.publish(tx, { name: 'drift.profile_frozen', project, subject: model, data: { model, version, rows: stored.labelRows } })
+      await bus.publish(tx, { name: 'drift.profile_frozen', project, subject: model, data: { model, version, rows: sample.rows.rows } })
     })
   }
 }
 
 type Sample = Pick<Freeze, 'features' | 'rows' | 'scores' | 'threshold'>
 
-/** The profile of a sample’s features and, last, of the scores it got; and how many rows the version got wrong. */
+/**
+ * The profile of a sample’s features and, last, of the scores it got; and how many rows the version got wrong. A regression
+ * is neither right nor wrong: no labelled rows count, and labels of its traffic are not watched as errors.
+ */
 function referenceFrom({ features, rows, scores, threshold }: Sample): Omit<store.StoredProfile, 'frozenAt' | 'table'> {
   const width = features.length
   const columns = features.map((_, i) => Float32Array.from({ length: rows.rows }, (_row, row) => rows.values[row * width + i]!))
   const profile = profileFrom([...features, 'score'], [...columns, scores])
   const digest = createHash('sha256').update(JSON.stringify(profile)).digest('hex')
+  if (taskOf(rows.labels) === 'regression') return { digest, profile, labelRows: 0, labelErrors: 0 }
   const labelErrors = rows.labels.reduce((errors, label, row) => errors + Number(scores[row]! >= threshold !== label >= 0.5), 0)
   return { digest, profile, labelRows: rows.rows, labelErrors }
 }

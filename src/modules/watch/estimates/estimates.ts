@@ -8,16 +8,14 @@ import type { Clock } from '../../../infra/clock.ts'
 import type { Jobs } from '../../../infra/jobs/index.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
 import { percentText } from '../../../lib/drift/estimation/abstention.ts'
-import { checkCalibration } from '../../../lib/drift/estimation/calibration-check.ts'
-import { LEAST_LABELLED_ROWS } from '../../../lib/drift/estimation/judge-window.ts'
-import { reconcile } from '../../../lib/drift/estimation/reconcile.ts'
 import type { Documents } from '../../govern/documents/index.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
 import type { Telemetry } from '../telemetry/index.ts'
-import { createJudge, rowsBy } from './judge.ts'
+import { createCalibration } from './calibration.ts'
+import { createJudge } from './judge.ts'
 import { createEstimatorReader, createFreeze, type KeptReference, type ReferenceSample } from './reference.ts'
-import { standingOf } from './standing.ts'
+import { realisedError, standingOf } from './standing.ts'
 import * as store from './store.ts'
 import { createWindows, stretchFrom, windowMsOf } from './windows.ts'
 
@@ -49,8 +47,6 @@ type Deps = {
 /** The newest estimate counts as news for so many windows. */
 const RECENT_WINDOWS = 4
 const MOST_LOOKED_AT = 200
-const CALIBRATED_OVER_MS = 30 * 86_400_000
-const CALIBRATED_ROWS = 5_000
 
 export function createEstimates(deps: Deps): Estimates {
   const { sql, clock, documents } = deps
@@ -95,60 +91,13 @@ function withSuspicions(stored: readonly store.StoredWindow[]): Estimate[] {
   return stored.map(({ estimate, expectedError }) => {
     const sinceMs = since.get(estimate.fromMs)
     if (sinceMs === undefined) return estimate
-    const realised = estimate.realised?.metrics.error_rate
+    const realised = realisedError(estimate)
+    const text = estimate.method === 'dle' ? (value: number) => String(Number(value.toPrecision(4))) : percentText
     const own =
       realised === undefined || expectedError === null
         ? ''
-        : `: an error of ${percentText(realised)} where ${percentText(expectedError.value)} was expected`
+        : `: an error of ${text(realised)} where ${text(expectedError.value)} was expected`
     const suspicion = `labels since ${new Date(sinceMs).toISOString()} contradict the estimates${own}; what is true may have changed`
     return { ...estimate, suspicion }
   })
-}
-
-function createCalibration({ sql, clock, documents, telemetry }: Deps, judge: ReturnType<typeof createJudge>): Estimates['calibration'] {
-  return async ({ monitor }, { project }) => {
-    const document = await documents.need('Monitor', project, monitor)
-    const { version, kept, problem } = await judge.targetOf(document)
-    if (version === null || !kept?.reference) throw new AppError('conflict', `Monitor ${monitor} has nothing to check: ${problem}`)
-    const nowMs = clock.now()
-    const stretch = { fromMs: Math.max(0, nowMs - CALIBRATED_OVER_MS), toMs: nowMs + 1 }
-    const sampled = await telemetry.sampleRows({ project, deployment: document.spec.deployment, ...stretch, limit: CALIBRATED_ROWS })
-    const rows = rowsBy(
-      sampled.filter(({ label }) => label === 0 || label === 1),
-      version,
-      kept.features.length,
-    )
-    const stored = (await store.newestWindows(sql, project, monitor, MOST_LOOKED_AT)).filter(
-      ({ estimate }) => estimate.modelVersion === version,
-    )
-    const { chunks, verdict, text } = reconcile(stored.flatMap(reconciled))
-    return {
-      monitor,
-      modelVersion: version,
-      calibrator: kept.reference.kind,
-      faults: kept.reference.faults.map((fault) => fault.text),
-      reference: calibrationOf(kept.rows.scores, kept.rows.labels),
-      current: rows.scores.length < LEAST_LABELLED_ROWS ? null : calibrationOf(rows.scores, rows.labels),
-      intervals: { windows: chunks.length, held: chunks.filter(({ inside }) => inside).length, verdict, text },
-    }
-  }
-}
-
-function reconciled({ estimate, expectedError }: store.StoredWindow) {
-  const realised = estimate.realised?.metrics.error_rate
-  if (realised === undefined || expectedError === null) return []
-  const { value, low, high } = expectedError
-  return [{ chunk: String(estimate.fromMs), estimate: value, low, high, realised }]
-}
-
-function calibrationOf(scores: ArrayLike<number>, labels: ArrayLike<number>) {
-  const { rows, expectedCalibrationError, spiegelhalter, reliability } = checkCalibration(scores, labels)
-  const table = reliability.map(({ low, high, rows, meanProbability, observedRate }) => ({
-    from: low,
-    to: high,
-    rows,
-    meanScore: meanProbability,
-    observed: observedRate,
-  }))
-  return { rows, expectedCalibrationError, spiegelhalterP: spiegelhalter?.pValue ?? null, table }
 }

@@ -1,11 +1,12 @@
 import type { Estimate } from '../../../contract/estimates.ts'
 import type { Calculations } from '../../../infra/calculations.ts'
-import { type JudgedWindow, judgeWindow, type WindowInput } from '../../../lib/drift/estimation/judge-window.ts'
+import { judgeWindow, type WindowInput } from '../../../lib/drift/estimation/judge-window.ts'
+import type { JudgedWindow, WindowRows } from '../../../lib/drift/estimation/window-rows.ts'
 import { thresholdOf } from '../../../lib/processing/processing.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
 import type { SampledRow, Telemetry } from '../telemetry/index.ts'
-import type { EstimatorReader, KeptReference } from './reference.ts'
+import { type EstimatorReader, type FittedReference, isFitted, type KeptReference } from './reference.ts'
 import type { StoredWindow } from './store.ts'
 
 export type JudgeDeps = {
@@ -28,8 +29,10 @@ export type Target = {
 }
 
 const SAMPLE_ROWS = 5_000
-/** Values in reference and window together, up to which an estimate takes well under 100 ms here. */
+/** Values in reference and window together, up to which an estimate of a classifier takes well under 100 ms here. */
 const MOST_VALUES_HERE = 12_000
+/** Rows up to which that of a regression does: each goes through more than a thousand trees, and again when it has a label. */
+const MOST_REGRESSED_HERE = 400
 const THREAD = new URL('./estimate-thread.ts', import.meta.url)
 
 export function createJudge({ documents, registry, telemetry, calculations, readerOf }: JudgeDeps) {
@@ -47,27 +50,38 @@ export function createJudge({ documents, registry, telemetry, calculations, read
 
     /** Estimates a stretch of traffic, and holds it against the labels it has. */
     async judge(monitor: Monitor, target: Target, stretch: Stretch): Promise<StoredWindow> {
-      const { version, threshold, kept } = target
+      const { version, kept } = target
       const shared = { monitor: monitor.metadata.name, deployment: monitor.spec.deployment, modelVersion: version, ...stretch }
-      if (version === null || !kept?.reference) return abstention(shared, target.problem ?? 'there is no reference')
+      if (version === null || !isFitted(kept)) return abstention(shared, target.problem ?? 'there is no reference')
       const limit = SAMPLE_ROWS
       const sampled = await telemetry.sampleRows({ project: monitor.project, deployment: monitor.spec.deployment, ...stretch, limit })
       const rows = rowsBy(sampled, version, kept.features.length)
-      const input: WindowInput = {
-        reference: kept.reference,
-        known: kept.rows,
-        rows,
-        threshold,
-        tolerance: monitor.spec.tolerance.error,
-        seed: `${monitor.metadata.name}/${stretch.fromMs}`,
-      }
-      const values = (rows.scores.length + kept.rows.scores.length) * (kept.features.length + 1)
-      const judged = values <= MOST_VALUES_HERE ? judgeWindow(input) : await calculations.run<WindowInput, JudgedWindow>(THREAD, input)
+      const input = inputFrom(monitor, kept, { rows, threshold: target.threshold, fromMs: stretch.fromMs })
+      const judged = isQuick(input) ? judgeWindow(input) : await calculations.run<WindowInput, JudgedWindow>(THREAD, input)
       return storedFrom(shared, judged)
     },
   }
 }
 export type Judge = ReturnType<typeof createJudge>
+
+type Judgeable = { readonly rows: WindowRows; readonly threshold: number; readonly fromMs: number }
+
+function inputFrom({ metadata, spec }: Monitor, kept: FittedReference, { rows, threshold, fromMs }: Judgeable): WindowInput {
+  const tolerance = spec.tolerance.error
+  switch (kept.kind) {
+    case 'classification': {
+      const { kind, reference } = kept
+      return { kind, reference, known: kept.rows, rows, threshold, tolerance, seed: `${metadata.name}/${fromMs}` }
+    }
+    case 'regression':
+      return { kind: kept.kind, reference: kept.reference, rows, tolerance }
+  }
+}
+
+function isQuick(input: WindowInput): boolean {
+  if (input.kind === 'regression') return input.rows.scores.length <= MOST_REGRESSED_HERE
+  return (input.rows.scores.length + input.known.scores.length) * (input.rows.columns.length + 1) <= MOST_VALUES_HERE
+}
 
 /** The rows that a version scored, served or beside another, with as many features as it takes. */
 export function rowsBy(sampled: readonly SampledRow[], version: number, width: number) {

@@ -1,13 +1,15 @@
 import { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
-import { messageFrom } from '../../../contract/errors.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
+import type { Calculations } from '../../../infra/calculations.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { LabelledMatrix } from '../../../infra/labelled-rows.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
-import { type EstimatorReference, fitEstimatorReference, type ReferenceRows } from '../../../lib/drift/estimation/estimator-reference.ts'
+import type { ReferenceRows } from '../../../lib/drift/estimation/estimator-reference.ts'
+import { taskOf } from '../../../lib/drift/estimation/task.ts'
 import { createRandom } from '../../../lib/random.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
+import { drawRows, type FitInput, type Fitted, fitReference } from './fit.ts'
 import * as store from './store.ts'
 
 /** The labelled rows a version was registered with, and the scores that the version gives them. */
@@ -22,20 +24,23 @@ export type ReferenceSample = {
 }
 
 /** What estimates of a version rest on. */
-export type KeptReference = {
+export type KeptReference = Fitted & {
   readonly features: readonly string[]
-  /** Null where nothing can be fitted, for the reason in `problem`. */
-  readonly reference: EstimatorReference | null
-  readonly problem: string | null
   /** Rows of the reference, drawn by chance, features by column. */
   readonly rows: ReferenceRows & { readonly features: readonly Float64Array[] }
 }
-type Written = Omit<KeptReference, 'rows'> & {
-  readonly format: 'setpoint.estimator/1'
+/** Where something could be fitted. */
+export type FittedReference = KeptReference & { readonly reference: object }
+type Rows = {
+  readonly features: readonly string[]
   readonly scores: readonly number[]
   readonly labels: readonly number[]
   readonly columns: readonly (readonly (number | null)[])[]
 }
+/** The first format had no kind: it knew classes only. */
+type Written =
+  | (Rows & Fitted & { readonly format: 'setpoint.estimator/2' })
+  | (Rows & Omit<Extract<Fitted, { kind: 'classification' }>, 'kind'> & { readonly format: 'setpoint.estimator/1' })
 
 /** Rows that are kept, and fitted on, and the values of their features together. */
 const MOST_ROWS = 5_000
@@ -44,11 +49,15 @@ const MOST_KEPT = 10
 
 export type EstimatorReader = (project: string, model: string, version: number) => Promise<KeptReference | undefined>
 
+const FIT_THREAD = new URL('./fit-thread.ts', import.meta.url)
+
+type FreezeDeps = { sql: Sql; blobs: Blobs; clock: Clock; ledger: Ledger; calculations: Calculations }
+
 /** Fits what estimates of a version rest on; a second call changes nothing. */
-export function createFreeze({ sql, blobs, clock, ledger }: { sql: Sql; blobs: Blobs; clock: Clock; ledger: Ledger }) {
+export function createFreeze({ sql, blobs, clock, ledger, calculations }: FreezeDeps) {
   return async ({ project, model, version, ...sample }: ReferenceSample): Promise<void> => {
     if (await store.findEstimator(sql, project, model, version)) return
-    const written = writtenFrom(sample)
+    const written = await writtenFrom(sample, calculations)
     const { digest } = await blobs.put(Readable.from([Buffer.from(JSON.stringify(written))]))
     await sql.transaction(async (tx) => {
       if (await store.findEstimator(tx, project, model, version)) return
@@ -64,6 +73,10 @@ export function createFreeze({ sql, blobs, clock, ledger }: { sql: Sql; blobs: B
   }
 }
 
+export function isFitted(kept: KeptReference | undefined): kept is FittedReference {
+  return kept !== undefined && kept.reference !== null
+}
+
 /** Reads what was kept of a version; the last ten stay in memory. */
 export function createEstimatorReader({ sql, blobs }: { sql: Sql; blobs: Blobs }): EstimatorReader {
   const kept = new Map<string, KeptReference>()
@@ -73,49 +86,41 @@ export function createEstimatorReader({ sql, blobs }: { sql: Sql; blobs: Blobs }
     const found = kept.get(digest)
     if (found) return found
     const { stream } = await blobs.get(digest)
-    const { scores, labels, columns, ...rest } = (await json(Readable.from(stream))) as Written
-    const features = columns.map((column) => Float64Array.from(column, (value) => value ?? Number.NaN))
-    const read = { ...rest, rows: { scores: Float64Array.from(scores), labels: Float64Array.from(labels), features } }
+    const read = keptFrom((await json(Readable.from(stream))) as Written)
     if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value!)
     kept.set(digest, read)
     return read
   }
 }
 
-function writtenFrom({ features, rows, scores, threshold }: Omit<ReferenceSample, 'project' | 'model' | 'version'>): Written {
+function keptFrom(written: Written): KeptReference {
+  const { scores, labels, columns, ...rest } = written
+  const rows = {
+    scores: Float64Array.from(scores),
+    labels: Float64Array.from(labels),
+    features: columns.map((column) => Float64Array.from(column, (value) => value ?? Number.NaN)),
+  }
+  return rest.format === 'setpoint.estimator/1' ? { kind: 'classification', ...rest, rows } : { ...rest, rows }
+}
+
+async function writtenFrom(
+  { features, rows, scores, threshold }: Omit<ReferenceSample, 'project' | 'model' | 'version'>,
+  calculations: Calculations,
+): Promise<Written> {
   const random = createRandom('estimator')
   const width = features.length
   const chosen = drawRows(rows.rows, Math.min(MOST_ROWS, Math.max(200, Math.floor(MOST_VALUES / Math.max(1, width)))), random)
   const columns = features.map((_, f) => chosen.map((row) => rows.values[row * width + f]!))
   const own = { scores: chosen.map((row) => scores[row]!), labels: chosen.map((row) => rows.labels[row]!) }
+  const input: FitInput = { rows: { ...own, features: columns }, threshold }
+  const fitted = taskOf(own.labels) === 'regression' ? await calculations.run<FitInput, Fitted>(FIT_THREAD, input) : fitReference(input)
   return {
-    format: 'setpoint.estimator/1',
+    format: 'setpoint.estimator/2',
     features,
-    ...fitted({ ...own, features: columns }, threshold),
+    ...fitted,
     scores: own.scores,
     labels: own.labels,
     // Seven digits are all that a 32-bit number has.
     columns: columns.map((column) => column.map((value) => (Number.isFinite(value) ? Number(value.toPrecision(7)) : null))),
   }
-}
-
-function fitted(rows: ReferenceRows, threshold: number): Pick<KeptReference, 'reference' | 'problem'> {
-  try {
-    return { reference: fitEstimatorReference(rows, { threshold, random: createRandom('estimator/fit') }), problem: null }
-  } catch (error) {
-    // Scores that are no probabilities, labels that are no classes: such a version is served all the same.
-    if (error instanceof RangeError)
-      return { reference: null, problem: `nothing can be estimated from its reference: ${messageFrom(error)}` }
-    throw error
-  }
-}
-
-function drawRows(total: number, most: number, random: ReturnType<typeof createRandom>): number[] {
-  const rows = Array.from({ length: total }, (_, row) => row)
-  if (total <= most) return rows
-  for (let i = 0; i < most; i++) {
-    const j = i + random.int(total - i)
-    ;[rows[i], rows[j]] = [rows[j]!, rows[i]!]
-  }
-  return rows.slice(0, most)
 }

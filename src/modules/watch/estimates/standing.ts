@@ -40,3 +40,13 @@ export function standingOf(windows: readonly Seen[]): Standing {
   const newest = windows.findLast(({ estimate }) => estimate.abstained === null)
   return { dropped: newest?.estimate.dropped ?? false, contradictedSinceMs: since, suspicions }
 }
+
+/** The metric that drops and contradictions are about: the error rate or, of a regression, the mean absolute error. */
+export function leadingMetric(metrics: Readonly<Record<string, unknown>>): 'error_rate' | 'mae' {
+  return 'mae' in metrics ? 'mae' : 'error_rate'
+}
+
+/** What the labels of a window say its error is; undefined without enough of them. */
+export function realisedError({ realised }: Pick<StoredWindow['estimate'], 'realised'>): number | undefined {
+  return realised?.metrics[leadingMetric(realised.metrics)]
+}

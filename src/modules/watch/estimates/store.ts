@@ -11,7 +11,7 @@ export type StoredWindow = {
   readonly labelled: number
   /** What its labels say against its estimate, as a logarithm; null without labels or estimate. */
   readonly logEvidence: number | null
-  /** The error that was expected of its labelled rows, with its interval. */
+  /** The error rate, or of a regression the mean absolute error, that was expected of its labelled rows, with its interval. */
   readonly expectedError: { readonly value: number; readonly low: number; readonly high: number } | null
 }
 

@@ -6,7 +6,7 @@ import type { Sql, Tx } from '../../../infra/sql/index.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Telemetry } from '../telemetry/index.ts'
 import type { Judge, Stretch, Target } from './judge.ts'
-import { standingOf } from './standing.ts'
+import { leadingMetric, realisedError, standingOf } from './standing.ts'
 import * as store from './store.ts'
 
 type Deps = {
@@ -129,12 +129,18 @@ export function createWindows(deps: Deps, judge: Judge) {
       const next = [...others, window].sort((a, b) => a.estimate.fromMs - b.estimate.fromMs)
       const [before, after] = [standingOf(stored), standingOf(next)]
       await store.saveWindow(tx, project, window)
-      const { error_rate: error } = window.estimate.metrics
+      const metric = leadingMetric(window.estimate.metrics)
+      const error = window.estimate.metrics[metric]
       if (after.dropped && !before.dropped)
-        await tell(tx, monitor, window, 'estimates.dropped', { estimated: error!.value, ...error!.interval, baseline: error!.baseline })
+        await tell(tx, monitor, window, 'estimates.dropped', {
+          metric,
+          estimated: error!.value,
+          ...error!.interval,
+          baseline: error!.baseline,
+        })
       if (after.contradictedSinceMs !== null && before.contradictedSinceMs === null)
         await tell(tx, monitor, window, 'estimates.contradicted', {
-          realised: window.estimate.realised?.metrics.error_rate,
+          realised: realisedError(window.estimate),
           expected: window.expectedError?.value,
         })
     })
