@@ -21,7 +21,7 @@ import { budgetOf } from './budget.ts'
 import { createConsumers } from './consume.ts'
 import { createNote } from './detect.ts'
 import { SIGNALS } from './feature-watch.ts'
-import { createFreeze, createTableReader, type Freeze, shownProfile } from './reference.ts'
+import { createFreeze, createReferenceTables, type Freeze, shownProfile } from './reference.ts'
 import { reviewOf } from './review.ts'
 import { createSeasons } from './season.ts'
 import { createSimulate } from './simulate.ts'
@@ -67,7 +67,7 @@ type Deps = {
   documents: Documents
   registry: Registry
   quarantine: QuarantineWindows
-  telemetry: Pick<Telemetry, 'sampleRows' | 'summarizeTraffic'>
+  telemetry: Pick<Telemetry, 'sampleRows' | 'summarizeTraffic' | 'drain'>
   /** Whether the quality that is estimated without labels has dropped. */
   hasDropped: (project: string, monitor: string) => Promise<boolean>
   incidents: Pick<Incidents, 'listIncidents'>
@@ -76,16 +76,16 @@ type Deps = {
 export function createDrift(deps: Deps): Drift {
   const { sql, documents, registry, ledger } = deps
   const detections = store.createDetections(sql)
-  const tableOf = createTableReader(deps.blobs)
-  const targets = createTargets({ ...deps, tableOf })
+  const tables = createReferenceTables(deps.blobs, deps.clock)
+  const targets = createTargets({ ...deps, tables })
   const { reset } = targets
-  const report = createWindowReport({ ...deps, tableOf })
-  const windows = createWindows(deps, targets, report)
+  const report = createWindowReport({ ...deps, tables })
+  const windows = createWindows({ ...deps, tables }, targets, report)
 
   async function stateOf(document: Declared<'Monitor'>): Promise<MonitorState> {
     const opened = await targets.look(document)
     const kept = opened && (await store.findMonitor(sql, document.project, document.metadata.name))
-    return shownMonitor(document, opened, kept?.changedAt ?? document.appliedAt)
+    return shownMonitor(document, opened, opened ? tables.problemOf(opened.reference) : null, kept?.changedAt ?? document.appliedAt)
   }
 
   return {
@@ -94,7 +94,7 @@ export function createDrift(deps: Deps): Drift {
     ...createJudgement({ ...deps, detections }),
     ...createReports(deps, targets, report),
     ...createSeasons(deps, targets),
-    ...createSimulate({ ...deps, tableOf }, targets),
+    ...createSimulate({ ...deps, tables }, targets),
     freezeProfile: createFreeze(deps),
     hasProfile: async (project, model, version) => (await store.findProfile(sql, project, model, version)) !== undefined,
     ...createConsumers(deps, targets, createNote({ ...deps, detections })),
@@ -153,8 +153,13 @@ const MOST_REVIEWED = 1_000
 /** A detection so long before an incident counts as its warning. */
 const FOREWARNED_MS = 7 * DAY_MS
 
-/** A monitor as the API shows it: what it watches and what each signal has seen, or why it cannot watch yet. */
-function shownMonitor({ metadata, spec }: Declared<'Monitor'>, opened: Opened | undefined, changedAt: number): MonitorState {
+/** A monitor as the API shows it: what it watches and what each signal has seen, or why it cannot watch, or not all, yet. */
+function shownMonitor(
+  { metadata, spec }: Declared<'Monitor'>,
+  opened: Opened | undefined,
+  problem: string | null,
+  changedAt: number,
+): MonitorState {
   const shared = { name: metadata.name, deployment: spec.deployment, budget: budgetOf(spec.falseAlarmBudget), changedAt }
   if (!opened) {
     return { ...shared, modelVersion: null, ready: false, problem: NO_REFERENCE, signals: [], detectors: [] }
@@ -170,7 +175,7 @@ function shownMonitor({ metadata, spec }: Declared<'Monitor'>, opened: Opened | 
       streams: shown.streams.slice(0, STREAMS_SHOWN),
     }
   })
-  return { ...shared, modelVersion: opened.monitor.version, ready: true, problem: null, signals, detectors: shownDetectors(opened) }
+  return { ...shared, modelVersion: opened.monitor.version, ready: true, problem, signals, detectors: shownDetectors(opened) }
 }
 
 /** What a person says of a detection, and what months of that come to. */

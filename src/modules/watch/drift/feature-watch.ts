@@ -53,7 +53,8 @@ export function createFeatureWatches(): FeatureWatches {
   const kept = new Map<string, FeatureWatch>()
   return ({ reference, season, segments, monitor }, state) => {
     const { falseAlarmBudget, tolerance } = monitor.spec
-    const key = JSON.stringify([reference.digest, season?.digest, falseAlarmBudget, tolerance.features, monitor.spec.segments])
+    const watched = segments.map(({ name }) => name)
+    const key = JSON.stringify([reference.digest, season?.digest, falseAlarmBudget, tolerance.features, monitor.spec.segments, watched])
     const watch = kept.get(key) ?? createWatch(reference, monitor.spec, season?.buckets, segments)
     kept.delete(key)
     kept.set(key, watch)

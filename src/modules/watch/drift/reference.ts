@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import type { ReferenceProfile } from '../../../contract/drift.ts'
+import { AppError, errorCodes, messageFrom } from '../../../contract/errors.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
 import type { Clock } from '../../../infra/clock.ts'
@@ -48,15 +49,16 @@ export function createFreeze({ sql, blobs, clock, ledger, bus }: { sql: Sql; blo
 type Sample = Pick<Freeze, 'features' | 'rows' | 'scores' | 'threshold'>
 
 /**
- * The profile of a sample’s features and, last, of the scores it got; and how many rows the version got wrong. A regression
- * is neither right nor wrong: no labelled rows count, and labels of its traffic are not watched as errors.
+ * The profile of a sample’s features and, last, of the scores it got; and how many rows the version got wrong. A score above
+ * or below a threshold says whether one of two classes is meant: of a regression, or of more classes, no labelled rows count, and
+ * labels of its traffic are not watched as errors.
  */
 function referenceFrom({ features, rows, scores, threshold }: Sample): Omit<store.StoredProfile, 'frozenAt' | 'table'> {
   const width = features.length
   const columns = features.map((_, i) => Float32Array.from({ length: rows.rows }, (_row, row) => rows.values[row * width + i]!))
   const profile = profileFrom([...features, 'score'], [...columns, scores])
   const digest = createHash('sha256').update(JSON.stringify(profile)).digest('hex')
-  if (taskOf(rows.labels) === 'regression') return { digest, profile, labelRows: 0, labelErrors: 0 }
+  if (taskOf(rows.labels, scores) !== 'binary') return { digest, profile, labelRows: 0, labelErrors: 0 }
   const labelErrors = rows.labels.reduce((errors, label, row) => errors + Number(scores[row]! >= threshold !== label >= 0.5), 0)
   return { digest, profile, labelRows: rows.rows, labelErrors }
 }
@@ -78,24 +80,54 @@ export function shownProfile(
   }
 }
 
-/** Reads the reference rows of a version in little, as they were frozen; the last 20 are kept. */
-export type TableReader = (reference: store.StoredProfile) => Promise<TableProfile>
+/** The reference rows of versions in little, as they were frozen; the last 20 that were read are kept. */
+export type ReferenceTables = {
+  /** Throws `conflict` where the rows are lost or corrupt, and what the blobs throw where a later try may succeed. */
+  read(reference: store.StoredProfile): Promise<TableProfile>
+  /** Why the rows are lost, as was found when they were last asked for; null where they were read, or nobody asked yet. */
+  problemOf(reference: store.StoredProfile): string | null
+}
 
-export function createTableReader(blobs: Blobs): TableReader {
+export function createReferenceTables(blobs: Blobs, clock: Clock): ReferenceTables {
   const kept = new Map<string, TableProfile>()
-  return async ({ table, profile }) => {
-    if (table === null) return tableFromBins(profile)
-    const found = kept.get(table)
-    if (found) return found
-    const { stream } = await blobs.get(table)
-    const read = (await json(Readable.from(stream))) as TableProfile
-    if (kept.size >= MOST_TABLES) kept.delete(kept.keys().next().value!)
-    kept.set(table, read)
-    return read
+  const lost = new Map<string, { readonly problem: string; readonly againMs: number }>()
+
+  async function load(table: string): Promise<TableProfile> {
+    try {
+      const { stream } = await blobs.get(table)
+      return (await json(Readable.from(stream))) as TableProfile
+    } catch (error) {
+      if (!(error instanceof AppError) || errorCodes[error.code].retryable) throw error
+      const problem = `the reference rows of the version cannot be read (${messageFrom(error)}); restore that blob from a backup, or register the version again`
+      keep(lost, table, { problem, againMs: clock.now() + LOOK_AGAIN_MS })
+      throw new AppError('conflict', problem, {}, error)
+    }
+  }
+
+  return {
+    async read({ table, profile }) {
+      if (table === null) return tableFromBins(profile)
+      const found = kept.get(table)
+      if (found) return found
+      const known = lost.get(table)
+      if (known && clock.now() < known.againMs) throw new AppError('conflict', known.problem)
+      const read = await load(table)
+      lost.delete(table)
+      keep(kept, table, read)
+      return read
+    },
+    problemOf: ({ table }) => (table === null ? null : (lost.get(table)?.problem ?? null)),
   }
 }
 
 const MOST_TABLES = 20
+/** Rows that are lost are looked for again after so long: every batch of requests asks for those of a monitor with segments. */
+const LOOK_AGAIN_MS = 60_000
+
+function keep<T>(among: Map<string, T>, key: string, value: T): void {
+  if (among.size >= MOST_TABLES) among.delete(among.keys().next().value!)
+  among.set(key, value)
+}
 
 async function putJson(blobs: Blobs, value: unknown): Promise<string> {
   return (await blobs.put(Readable.from([Buffer.from(JSON.stringify(value))]))).digest

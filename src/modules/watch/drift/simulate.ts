@@ -8,7 +8,7 @@ import type { Telemetry } from '../telemetry/index.ts'
 import { budgetOf } from './budget.ts'
 import type { Drift } from './drift.ts'
 import { BLOCK_ROWS, SIGNALS } from './feature-watch.ts'
-import type { TableReader } from './reference.ts'
+import type { ReferenceTables } from './reference.ts'
 import { type ErrorRise, type ErrorRows, errorRowsOf, risesOf } from './simulate-error.ts'
 import { alarmsAgainst, signalFrom } from './simulated.ts'
 import { featuresOf, isWhole, sampledRowsOf } from './tables.ts'
@@ -16,7 +16,7 @@ import type { Targets } from './target.ts'
 import type { SimulateResult, SimulateTask } from './threads/simulate.ts'
 import { LABEL_BLOCK_ROWS } from './watching.ts'
 
-type Deps = { documents: Documents; telemetry: Pick<Telemetry, 'summarizeTraffic'>; tableOf: TableReader; calculations: Calculations }
+type Deps = { documents: Documents; telemetry: Pick<Telemetry, 'summarizeTraffic'>; tables: ReferenceTables; calculations: Calculations }
 
 const PROGRAM = new URL('./threads/simulate.ts', import.meta.url)
 /** Values looked at in one simulation: about a minute of one processor. */
@@ -28,7 +28,7 @@ const SHIFT_STREAMS = 20
 const SHIFTED_FEATURES = 3
 
 /** Proves a false-alarm budget on the champion’s own reference, inputs and labelled error, before anybody relies on it. */
-export function createSimulate({ documents, telemetry, tableOf, calculations }: Deps, targets: Targets): Pick<Drift, 'simulate'> {
+export function createSimulate({ documents, telemetry, tables, calculations }: Deps, targets: Targets): Pick<Drift, 'simulate'> {
   /** A budget in days counts the rows of the last day, as if all came to be labelled: fewer labels only make each weigh more. */
   async function budgetInRows(deployment: string, budget: ReturnType<typeof budgetOf>, caller: Caller): Promise<number> {
     if (budget.unit === 'rows') return budget.every
@@ -49,7 +49,7 @@ export function createSimulate({ documents, telemetry, tableOf, calculations }: 
       const opened = await targets.look(document)
       if (!opened)
         throw new AppError('conflict', `Monitor ${monitor} has no frozen reference yet; register the champion with reference rows`)
-      const table = await tableOf(opened.reference)
+      const table = await tables.read(opened.reference)
       const sampled = sampledRowsOf(table)
       if (sampled.length < LEAST_REFERENCE_ROWS)
         throw new AppError(

@@ -7,12 +7,12 @@ import { thresholdOf } from '../../../lib/processing/processing.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
 import type { Registry } from '../../models/registry/index.ts'
 import { segmentReferences } from './feature-watch.ts'
-import type { TableReader } from './reference.ts'
+import type { ReferenceTables } from './reference.ts'
 import * as store from './store.ts'
 import { featuresOf, sampledRowsOf } from './tables.ts'
 import { freshSignal } from './watching.ts'
 
-type Deps = { sql: Sql; clock: Clock; documents: Documents; registry: Registry; tableOf: TableReader }
+type Deps = { sql: Sql; clock: Clock; documents: Documents; registry: Registry; tables: ReferenceTables }
 export type Targets = ReturnType<typeof createTargets>
 /** A monitor with its state and the reference it watches against. */
 export type Opened = {
@@ -28,8 +28,8 @@ export type Opened = {
 }
 
 /** Finds what a monitor watches, and opens and resets its state. */
-export function createTargets({ sql, clock, documents, registry, tableOf }: Deps) {
-  const referencesOf = createSegmentReferences(tableOf)
+export function createTargets({ sql, clock, documents, registry, tables }: Deps) {
+  const referencesOf = createSegmentReferences(tables)
   const lockRows = sql.dialect === 'postgresql'
 
   /** What a monitor watches: its deployment’s champion. */
@@ -90,14 +90,20 @@ export function createTargets({ sql, clock, documents, registry, tableOf }: Deps
 
 const MOST_REFERENCES = 100
 
-/** What each declared segment is watched against; worked out once for each reference and declaration. */
-function createSegmentReferences(tableOf: TableReader) {
+/**
+ * What each declared segment is watched against; worked out once for each reference and declaration. Where the rows of the reference are
+ * lost there is nothing, and all rows together are watched all the same.
+ */
+function createSegmentReferences(tables: ReferenceTables) {
   const kept = new Map<string, readonly Segment[]>()
   return async (spec: MonitorSpec, reference: store.StoredProfile): Promise<readonly Segment[]> => {
     const key = JSON.stringify([reference.digest, spec.segments])
     const found = kept.get(key)
     if (found) return found
-    const table = await tableOf(reference)
+    const table = await tables.read(reference).catch((error: unknown) => {
+      if (tables.problemOf(reference) === null) throw error
+    })
+    if (!table) return []
     const made = segmentReferences(spec, featuresOf(table), sampledRowsOf(table))
     if (kept.size >= MOST_REFERENCES) kept.delete(kept.keys().next().value!)
     kept.set(key, made)

@@ -8,7 +8,7 @@ import type { DriftReport } from '../../../lib/drift/report/report.ts'
 import type { SegmentedRows } from '../../../lib/drift/report/segments.ts'
 import type { Declared } from '../../govern/documents/index.ts'
 import type { SampledRow, Telemetry } from '../telemetry/index.ts'
-import type { TableReader } from './reference.ts'
+import type { ReferenceTables } from './reference.ts'
 import { segmentTest, unknownFeatures } from './segment-rows.ts'
 import { featuresOf, outputRoles, sampledRowsOf, windowTable } from './tables.ts'
 import type { Opened } from './target.ts'
@@ -17,7 +17,7 @@ import type { ReportTask } from './threads/report.ts'
 type Deps = {
   readonly clock: Clock
   readonly telemetry: Pick<Telemetry, 'sampleRows'>
-  readonly tableOf: TableReader
+  readonly tables: ReferenceTables
   readonly calculations: Calculations
 }
 const PROGRAM = new URL('./threads/report.ts', import.meta.url)
@@ -31,10 +31,10 @@ const CYCLE_MS = { day: DAY_MS, week: 7 * DAY_MS, year: 364 * DAY_MS } as const
 export const windowsOf = (document: Declared<'Monitor'>): MonitorWindows => document.spec.windows ?? WindowsSpec.parse({})
 
 /** Holds a stretch of a monitor’s traffic against its reference, or against the same stretch of earlier cycles. */
-export function createWindowReport({ clock, telemetry, tableOf, calculations }: Deps) {
+export function createWindowReport({ clock, telemetry, tables, calculations }: Deps) {
   return async (document: Declared<'Monitor'>, opened: Opened, stretch: Stretch): Promise<DriftReport> => {
     const windows = windowsOf(document)
-    const frozen = await tableOf(opened.reference)
+    const frozen = await tables.read(opened.reference)
     const sampled = async ({ fromMs, toMs }: Stretch, limit: number) =>
       await telemetry.sampleRows({ project: document.project, deployment: document.spec.deployment, fromMs, toMs, limit })
     const counted = (rows: readonly SampledRow[]) =>

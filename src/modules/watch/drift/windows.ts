@@ -5,6 +5,8 @@ import type { Jobs } from '../../../infra/jobs/index.ts'
 import type { Sql, Tx } from '../../../infra/sql/index.ts'
 import type { DriftReport } from '../../../lib/drift/report/report.ts'
 import type { Declared, Documents } from '../../govern/documents/index.ts'
+import type { Telemetry } from '../telemetry/index.ts'
+import type { ReferenceTables } from './reference.ts'
 import { type StandingChange, standingAfter } from './standing.ts'
 import * as store from './store.ts'
 import type { Opened, Targets } from './target.ts'
@@ -16,6 +18,8 @@ type Deps = {
   bus: Bus
   jobs: Jobs
   documents: Documents
+  telemetry: Pick<Telemetry, 'drain'>
+  tables: Pick<ReferenceTables, 'problemOf'>
   hasDropped: (project: string, monitor: string) => Promise<boolean>
 }
 type Monitor = Declared<'Monitor'>
@@ -61,6 +65,9 @@ export function createWindows(deps: Deps, targets: Targets, report: Report) {
     const newest = Math.floor((clock.now() - SETTLING_MS) / lengthMs) * lengthMs - lengthMs
     const oldest = Math.max(newest - (MOST_BEHIND - 1) * lengthMs, Math.ceil(monitor.appliedAt / lengthMs) * lengthMs - lengthMs)
     const first = last === undefined ? oldest : Math.max(oldest, Math.ceil((last.fromMs + 1) / lengthMs) * lengthMs)
+    if (first > newest) return
+    // After a restart or an outage, rows of these windows may still wait where they were recorded.
+    await deps.telemetry.drain()
     for (let fromMs = first; fromMs <= newest; fromMs += lengthMs) {
       // Without a reference there is nothing to judge by; what passes meanwhile is not made up for.
       const opened = await targets.look(monitor)
@@ -72,7 +79,7 @@ export function createWindows(deps: Deps, targets: Targets, report: Report) {
 
   async function judge(monitor: Monitor, opened: Opened, fromMs: number, toMs: number): Promise<void> {
     const { project, spec } = monitor
-    const found = await report(monitor, opened, { fromMs, toMs })
+    const found = await reportOrProblem(monitor, opened, { fromMs, toMs })
     const earlier = await store.newestWindows(sql, project, opened.name, Math.max(spec.windows!.sustained.of * 4, 20))
     const own = earlier.filter(({ modelVersion }) => modelVersion === opened.monitor.version).reverse()
     const state = windowState(opened, found, fromMs, toMs)
@@ -80,8 +87,19 @@ export function createWindows(deps: Deps, targets: Targets, report: Report) {
     const { standing, change } = standingAfter(own.at(-1)?.after ?? { kind: 'calm' }, [...own, state], spec.windows!)
     await sql.transaction(async (tx) => {
       const isNew = await store.insertWindow(tx, project, { ...state, standing: standing.kind, after: standing })
-      if (isNew && change) await tell(tx, opened, found, change, dropped)
+      if (isNew && change && 'columns' in found) await tell(tx, opened, found, change, dropped)
     })
+  }
+
+  /** A window whose reference is lost is not judged, and says so: the detectors need no more than its bins, and go on. */
+  async function reportOrProblem(monitor: Monitor, opened: Opened, stretch: Stretch): Promise<DriftReport | Lost> {
+    try {
+      return await report(monitor, opened, stretch)
+    } catch (error) {
+      const reason = deps.tables.problemOf(opened.reference)
+      if (reason === null) throw error
+      return { ...NOTHING, reason }
+    }
   }
 
   /** What lasted is told with what agrees with it: only then may anybody be woken. */
@@ -116,7 +134,11 @@ export function createWindows(deps: Deps, targets: Targets, report: Report) {
   }
 }
 
-function windowState({ monitor, name }: Opened, found: DriftReport, fromMs: number, toMs: number): WindowState {
+type Stretch = { readonly fromMs: number; readonly toMs: number }
+type Lost = Pick<DriftReport, 'verdict' | 'severity' | 'reason' | 'driftedShare'>
+const NOTHING = { verdict: 'insufficient_data', severity: 'none', driftedShare: 0 } as const
+
+function windowState({ monitor, name }: Opened, found: DriftReport | Lost, fromMs: number, toMs: number): WindowState {
   const { verdict, severity, reason, driftedShare } = found
   return {
     monitor: name,
@@ -124,12 +146,12 @@ function windowState({ monitor, name }: Opened, found: DriftReport, fromMs: numb
     modelVersion: monitor.version!,
     fromMs,
     toMs,
-    rows: found.current.rows,
+    rows: 'current' in found ? found.current.rows : 0,
     verdict,
     severity,
     reason,
     driftedShare,
-    columns: driftedColumns(found),
+    columns: 'columns' in found ? driftedColumns(found) : [],
     standing: 'calm',
   }
 }

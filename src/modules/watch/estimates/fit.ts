@@ -20,7 +20,7 @@ const MOST_FEATURES = 200
 
 /** Fits what estimates rest on. For a regression that takes seconds. */
 export function fitReference({ rows, threshold }: FitInput): Fitted {
-  const kind = taskOf(rows.labels)
+  const kind = taskOf(rows.labels, rows.scores) === 'regression' ? 'regression' : 'classification'
   const random = createRandom('estimator/fit')
   try {
     return kind === 'regression'

@@ -1,3 +1,4 @@
+import { AppError, errorCodes, messageFrom } from '../../../contract/errors.ts'
 import type { Estimate } from '../../../contract/estimates.ts'
 import type { Calculations } from '../../../infra/calculations.ts'
 import { judgeWindow, type WindowInput } from '../../../lib/drift/estimation/judge-window.ts'
@@ -42,8 +43,9 @@ export function createJudge({ documents, registry, telemetry, calculations, read
       const champion = deployment && (await registry.champion(project, deployment.spec.model))
       if (!deployment || !champion)
         return { version: null, threshold: 0.5, kept: undefined, problem: `deployment ${spec.deployment} serves nothing yet` }
-      const kept = await readerOf(project, champion.model, champion.version)
       const threshold = thresholdOf(champion.processing, deployment.spec.threshold)
+      const kept = await readerOf(project, champion.model, champion.version).catch(lossFrom)
+      if (kept && 'lost' in kept) return { version: champion.version, threshold, kept: undefined, problem: kept.lost }
       const problem = kept ? (kept.reference?.faults[0]?.text ?? kept.problem) : absence(champion)
       return { version: champion.version, threshold, kept, problem: problem ?? null }
     },
@@ -62,6 +64,14 @@ export function createJudge({ documents, registry, telemetry, calculations, read
     },
   }
 }
+/** What was kept of a version is gone or corrupt: nothing can be estimated until somebody mends it. Throws on what a later try may mend. */
+function lossFrom(error: unknown): { readonly lost: string } {
+  if (!(error instanceof AppError) || errorCodes[error.code].retryable) throw error
+  return {
+    lost: `what estimates of the version rest on cannot be read (${messageFrom(error)}); restore that blob from a backup, or register the version again`,
+  }
+}
+
 export type Judge = ReturnType<typeof createJudge>
 
 type Judgeable = { readonly rows: WindowRows; readonly threshold: number; readonly fromMs: number }

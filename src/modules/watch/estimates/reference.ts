@@ -46,6 +46,8 @@ type Written =
 const MOST_ROWS = 5_000
 const MOST_VALUES = 500_000
 const MOST_KEPT = 10
+/** Rows up to which a calibrator is fitted well within 100 ms; requests do not wait for more, nor for the losses of a regression. */
+const MOST_FITTED_HERE = 2_000
 
 export type EstimatorReader = (project: string, model: string, version: number) => Promise<KeptReference | undefined>
 
@@ -113,7 +115,8 @@ async function writtenFrom(
   const columns = features.map((_, f) => chosen.map((row) => rows.values[row * width + f]!))
   const own = { scores: chosen.map((row) => scores[row]!), labels: chosen.map((row) => rows.labels[row]!) }
   const input: FitInput = { rows: { ...own, features: columns }, threshold }
-  const fitted = taskOf(own.labels) === 'regression' ? await calculations.run<FitInput, Fitted>(FIT_THREAD, input) : fitReference(input)
+  const takesLong = chosen.length > MOST_FITTED_HERE || taskOf(own.labels, own.scores) === 'regression'
+  const fitted = takesLong ? await calculations.run<FitInput, Fitted>(FIT_THREAD, input) : fitReference(input)
   return {
     format: 'setpoint.estimator/2',
     features,

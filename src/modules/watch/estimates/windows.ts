@@ -15,7 +15,7 @@ type Deps = {
   readonly bus: Bus
   readonly jobs: Jobs
   readonly documents: Documents
-  readonly telemetry: Pick<Telemetry, 'seriesTraffic'>
+  readonly telemetry: Pick<Telemetry, 'seriesTraffic' | 'drain'>
 }
 type Monitor = Declared<'Monitor'>
 
@@ -78,6 +78,8 @@ export function createWindows(deps: Deps, judge: Judge) {
     const oldest = Math.max(newest - (MOST_BEHIND - 1) * lengthMs, Math.ceil(monitor.appliedAt / lengthMs) * lengthMs - lengthMs)
     const first = last === undefined ? oldest : Math.max(oldest, Math.ceil((last.estimate.fromMs + 1) / lengthMs) * lengthMs)
     if (first > newest) return
+    // After a restart or an outage, rows of these windows may still wait where they were recorded.
+    await deps.telemetry.drain()
     const target = await judge.targetOf(monitor)
     for (let fromMs = first; fromMs <= newest; fromMs += lengthMs)
       await save(monitor, await judge.judge(monitor, target, { fromMs, toMs: fromMs + lengthMs }))
