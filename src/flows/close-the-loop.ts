@@ -17,6 +17,7 @@ import type { QuarantineWindows } from '../modules/data/quarantine/index.ts'
 import type { Documents } from '../modules/govern/documents/index.ts'
 import type { Drift } from '../modules/watch/drift/index.ts'
 import type { Estimates } from '../modules/watch/estimates/index.ts'
+import { confirmShift } from './confirm-shift.ts'
 
 type Deps = {
   sql: Sql
@@ -45,8 +46,6 @@ const FORMER_CHAMPIONS = 5
 const GATE_AGAIN_MS = 5_000
 /** How long before its detection a shift may have begun. */
 const LOOK_BACK_MS = 60_000
-/** So many of the newest windows are asked whether a low estimate came again. */
-const WINDOWS_SINCE = 20
 /** Causes that claim no shift: a person or the clock wants a training, or there is more to learn from. */
 const shiftless: ReadonlySet<KeptRun['cause']['kind']> = new Set(['manual', 'schedule', 'new_labels'])
 
@@ -131,11 +130,9 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
   },
 
   /** One alarm opens a ticket; a second signal, or a second alarm from new rows alone, is needed to act on it. */
-  async corroborate(deps, step) {
-    const { run, spec, caller } = step
-    const { drift, clock, incidents } = deps
+  async corroborate({ drift, estimates, clock, incidents }, { run, spec, caller }) {
     if (shiftless.has(run.cause.kind))
-      return { go: 'triage', summary: `${wordsOf(run.cause.kind)}: no shift is claimed, so no second signal is asked for` }
+      return { go: 'triage', summary: `${run.cause.summary}; no shift is claimed, so no second signal is asked for` }
     const seen = await drift.crossings(run.project, spec.monitor)
     const incident = await incidents.openIncident(
       {
@@ -149,7 +146,7 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
       caller,
     )
     const patch = { incident: incident.id }
-    const confirmed = await confirmation(deps, step, seen)
+    const confirmed = await confirmShift({ estimates }, { cause: run.cause, seen, monitor: spec.monitor, caller })
     if (confirmed) return { go: 'triage', summary: `confirmed by ${confirmed}`, evidence: { crossings: seen }, patch }
     if (clock.now() - run.startedAt > spec.corroborate.withinSeconds * 1_000)
       return {
@@ -329,25 +326,6 @@ const steps: Readonly<Record<LoopStepName, (deps: Deps, step: Step) => Promise<S
   async close(_deps, { run }) {
     return { end: 'promoted', summary: `version ${run.challenger} is the champion` }
   },
-}
-
-const wordsOf = (kind: KeptRun['cause']['kind']) => kind.replaceAll('_', ' ')
-
-/** What says beside the cause that there is a shift, of new rows or of another kind; undefined while nothing does. */
-async function confirmation(
-  { estimates }: Deps,
-  { run, spec, caller }: Step,
-  seen: { readonly features: number; readonly error: number },
-): Promise<string | undefined> {
-  if (seen.features >= 2 || seen.error >= 2) return 'a second alarm from new rows only'
-  if (seen.features >= 1 && seen.error >= 1) return 'a second signal: inputs and labelled error'
-  const { kind, facts } = run.cause
-  if (kind === 'lasting_drift') return 'one window after another, each of new rows only'
-  if (kind !== 'dropped_estimates') return undefined
-  if (seen.features >= 1) return 'a second signal: the inputs moved as well'
-  if (seen.error >= 1) return 'a second signal: the labelled error rose as well'
-  const windows = await estimates.listEstimates({ monitor: spec.monitor, limit: WINDOWS_SINCE }, caller)
-  return windows.some(({ fromMs, dropped }) => dropped && fromMs >= Number(facts.toMs)) ? 'a later window, estimated as low' : undefined
 }
 
 /** Leaves nothing behind that the run opened: its incident is closed, and the monitor watches afresh where the cause was dealt with. */

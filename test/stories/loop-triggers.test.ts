@@ -212,6 +212,16 @@ describe('what begins a loop', { timeout: 60_000 }, () => {
     await declare({ detections: false }, { loop: { enabled: false } })
   })
 
+  test('of causes that come at once one begins a run', async () => {
+    await deployModel(world)
+    await declare({ detections: true })
+    const starts = ['one', 'two', 'three'].map((reason) => here.client.call(loops.startRun, { loop: 'churn', reason }))
+    const ended = await Promise.allSettled(starts)
+    expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    for (const one of ended) if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'conflict' })
+    expect(await runsOf(here)).toHaveLength(1)
+  })
+
   test('lasting drift of the inputs alone begins a run only from the named severity on, and one [P8-22]', async () => {
     await deployModel(world)
     await declare({ detections: false, lastingDrift: { aloneFrom: 'moderate' } }, { windows: true })

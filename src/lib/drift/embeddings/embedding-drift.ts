@@ -17,6 +17,7 @@ import {
   pairCosines,
   unitRows,
 } from './embedding-geometry.ts'
+import { structureTests } from './reference-structure.ts'
 
 const LEAST_ROWS = 20
 const MOST_ROWS = 1_000
@@ -25,7 +26,7 @@ const NEIGHBOUR = 5
 export type EmbeddingOptions = {
   /** Rows a side that are drawn when there are more; at most 1,000. 500 if not given. */
   readonly mostRows?: number
-  /** Rounds in which the reference is held against itself, and permutations of MMD. 199 if not given. */
+  /** Rounds in which the reference is held against itself, and permutations of MMD and of the angles of clusters. 199 if not given. */
   readonly rounds?: number
   /** The error rate of the calibrated thresholds. 0.01 if not given. */
   readonly alpha?: number
@@ -52,7 +53,8 @@ export type EmbeddingComparison =
  * Compares the vectors of current rows with those of a reference, unless they are from another model. Measures: cosine and
  * distance of the centroids and the mean cosine of pairs, each calibrated by drawing both samples from the reference, with
  * replacement, `rounds` times; the distance to the fifth nearest row of one half of the reference, for the other half and for the
- * current rows; and MMD on the vectors as they are. Throws RangeError on NaN and infinity.
+ * current rows; MMD on the vectors as they are; and the clusters and principal components of one half of the reference, again for
+ * the other half and for the current rows. Throws RangeError on NaN and infinity.
  */
 export function compareEmbeddings(reference: RowBlock, current: RowBlock, options: EmbeddingOptions = {}): EmbeddingComparison {
   const { mostRows = 500, rounds = 199, alpha = 0.01, seed = 1 } = options
@@ -70,13 +72,13 @@ export function compareEmbeddings(reference: RowBlock, current: RowBlock, option
   const neighbours = neighbourTest(first, second, random)
   const changed = changedModel(first, second, neighbours.outside)
   if (changed) return { kind: 'new_baseline_required', reason: changed }
+  const structure = structureTests(first, second, { rounds, random: random.fork('structure') })
   const mmd = mmdTest(first, second, { mostRows, permutations: rounds, seed, standardise: false })
   return {
     kind: 'compared',
     measures: [
       ...calibrated(first, second, { rounds, alpha, random }).map((measure) => sized(measure, reference, current)),
-      sized({ outcome: neighbours.outcome, threshold: null, folklore: null }, reference, current),
-      sized({ outcome: mmd, threshold: null, folklore: null }, reference, current),
+      ...[neighbours.outcome, mmd, ...structure].map((outcome) => sized({ outcome, threshold: null, folklore: null }, reference, current)),
     ],
   }
 }

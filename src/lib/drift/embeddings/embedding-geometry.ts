@@ -55,7 +55,7 @@ export function unitRows(block: RowBlock): RowBlock {
 }
 
 /** Rows less their mean vector. */
-function centredRows(block: RowBlock): RowBlock {
+export function centredRows(block: RowBlock): RowBlock {
   const centre = centroidOf(block)
   return { ...block, values: block.values.map((value, i) => value - centre[i % block.width]!) }
 }
@@ -78,7 +78,7 @@ export function meanPairwiseCosine(unit: RowBlock, indices: Uint32Array): number
 }
 
 /** The dot product of row a of the first and row b of the second block. */
-function dotOf(first: RowBlock, a: number, second: RowBlock, b: number): number {
+export function dotOf(first: RowBlock, a: number, second: RowBlock, b: number): number {
   const { width } = first
   const [x, y] = [first.values, second.values]
   let dot = 0
@@ -93,7 +93,8 @@ export function pairCosines({ values, rows, width }: RowBlock): Float64Array {
   )
 }
 
-function squaredDistance(first: RowBlock, a: number, second: RowBlock, b: number): number {
+/** The squared Euclidean distance of row a of the first and row b of the second block. */
+export function squaredDistance(first: RowBlock, a: number, second: RowBlock, b: number): number {
   const { width } = first
   const [x, y] = [first.values, second.values]
   let square = 0

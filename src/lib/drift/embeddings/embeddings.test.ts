@@ -92,6 +92,9 @@ describe('comparison', () => {
       'pairwise_cosine',
       'neighbour_distance',
       'mmd',
+      'cluster_angles',
+      'cluster_shares',
+      'component_projections',
     ])
     expect(decide(outcomes, { alpha: 0.02 }).verdict).toBe('stable')
   })

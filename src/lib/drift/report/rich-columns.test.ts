@@ -5,6 +5,7 @@ import type { ColumnValues } from '../profile/table.ts'
 import { createProfiler, frameFrom, frameOf, profileChunk, profileOf, type TableProfile } from '../profile/table-profile.ts'
 import { blockFrom, type RowBlock } from '../two-sample/row-block.ts'
 import { compareTables, needsNewBaseline, worstFirst } from './compare.ts'
+import { reportPage } from './html/page.ts'
 import { compareJointly } from './joint.ts'
 import { compareEmbeddingColumn, compareTextColumn } from './rich-columns.ts'
 import { compareSampledSegments } from './sampled-segments.ts'
@@ -70,6 +71,17 @@ describe('vectors in a report', () => {
       return report([column]).columns.find(({ name }) => name === 'meaning')!.verdict
     }
     expect([verdictOf(0), verdictOf(3)]).toEqual(['stable', 'drift'])
+  })
+
+  test('are told with every measure, clusters and components among them, as JSON and as a page', () => {
+    const column = compareEmbeddingColumn('meaning', vectors(1, 400, 0), vectors(2, 400, 0.5), options)
+    const whole = report([column])
+    const { tests } = whole.columns.find(({ name }) => name === 'meaning')!
+    const names = ['centroid_cosine', 'centroid_distance', 'pairwise_cosine', 'neighbour_distance', 'mmd']
+    expect(tests.map(({ test }) => test)).toEqual([...names, 'cluster_angles', 'cluster_shares', 'component_projections'])
+    expect(JSON.parse(JSON.stringify(tests))).toEqual(tests)
+    for (const said of ['cluster angles', 'cluster shares', 'component projections', 'p-value adjusted by Holm'])
+      expect(reportPage(whole)).toContain(said)
   })
 
   test('of another model need a new baseline: no drift, and not fine', () => {

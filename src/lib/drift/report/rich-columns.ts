@@ -20,7 +20,7 @@ export type TextSide = { readonly texts: readonly string[]; readonly rows: numbe
 const MOST_PERMUTATIONS = 9_999
 const LEAST_PERMUTATIONS = 199
 const TEXT_MEASURES = 5
-const EMBEDDING_MEASURES = 5
+const EMBEDDING_MEASURES = 8
 /** Numbers that the rounds of an embedding may touch: some seconds. */
 const EMBEDDING_WORK = 2_000_000
 const MOST_WORDS_TOLD = 8

@@ -65,6 +65,9 @@ export const defaultTolerances: Readonly<Record<TestName, number>> = {
   centroid_distance: 0.3,
   pairwise_cosine: 0.05,
   neighbour_distance: 0.2,
+  cluster_angles: 0.17,
+  cluster_shares: 0.1,
+  component_projections: 0.08,
   character_ngrams: 0.1,
   out_of_vocabulary: 0.2,
 }

@@ -24,6 +24,9 @@ export const testNames = [
   'centroid_distance',
   'pairwise_cosine',
   'neighbour_distance',
+  'cluster_angles',
+  'cluster_shares',
+  'component_projections',
   'character_ngrams',
   'out_of_vocabulary',
 ] as const

@@ -18,7 +18,17 @@ const [a, b, c, d] = [numbers(), numbers(), rows(), rows()]
 const onCounts = (name: TestName) => testCounts(name, [60, 70, 80], [50, 70, 90])
 const onNumbers = (name: TestName) => testNumbers(name, a, b)
 const onRows = (name: TestName) => testRows(name, c, d)
-const elsewhere = ['centroid_cosine', 'centroid_distance', 'pairwise_cosine', 'neighbour_distance', 'character_ngrams', 'out_of_vocabulary']
+const elsewhere = [
+  'centroid_cosine',
+  'centroid_distance',
+  'pairwise_cosine',
+  'neighbour_distance',
+  'cluster_angles',
+  'cluster_shares',
+  'component_projections',
+  'character_ngrams',
+  'out_of_vocabulary',
+]
 
 test.each(testNames)('%s is made under its own name by some of the three, and refused by the others', (name) => {
   const made = [onCounts, onNumbers, onRows].flatMap((run) => {
