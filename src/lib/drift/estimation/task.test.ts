@@ -13,7 +13,12 @@ test.each<[Task, string, ArrayLike<number>, ArrayLike<number>]>([
   ['regression', 'whole labels, predictions in between', [3, 14, 15], [3.4, 13.2, 16.1]],
   ['regression', 'labels in between', [0.5, 0.25, 0.75], [0.4, 0.3, 0.7]],
   ['regression', 'labels in between, whole predictions', Float32Array.of(0, 1, Number.NaN, 0.5), [0, 1, 1, 1]],
-  ['regression', 'more different whole numbers than classes', Array.from({ length: 2_000 }, (_, i) => i), Array.from({ length: 2_000 }, () => 7)],
+  [
+    'regression',
+    'more different whole numbers than classes',
+    Array.from({ length: 2_000 }, (_, i) => i),
+    Array.from({ length: 2_000 }, () => 7),
+  ],
 ])('%s: %s', (task, _, labels, scores) => {
   expect(taskOf(labels, scores)).toBe(task)
 })

@@ -86,7 +86,8 @@ export function createTriage(deps: Deps): Triage {
             toMs: window.toMs,
             limit: SAMPLE_ROWS,
           }),
-          labelled: await labelled(window),
+          // A regression, or more classes than two: no row is right or wrong, and no error rate is normal.
+          labelled: reference.profile.labelRows === 0 ? [] : await labelled(window),
           threshold: reference.threshold,
           baselineErrors: reference.profile.labelErrors,
           baselineRows: reference.profile.labelRows,

@@ -1,35 +1,31 @@
-import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import type { ReferenceProfile } from '../../../contract/drift.ts'
 import { AppError, errorCodes, messageFrom } from '../../../contract/errors.ts'
 import type { Blobs } from '../../../infra/blobs/blobs.ts'
 import type { Bus } from '../../../infra/bus/index.ts'
+import type { Calculations } from '../../../infra/calculations.ts'
 import type { Clock } from '../../../infra/clock.ts'
-import type { LabelledMatrix } from '../../../infra/labelled-rows.ts'
 import type { Sql } from '../../../infra/sql/index.ts'
-import { taskOf } from '../../../lib/drift/estimation/task.ts'
-import { profileFrom } from '../../../lib/drift/profile/profile.ts'
 import type { TableProfile } from '../../../lib/drift/profile/table-profile.ts'
 import type { Ledger } from '../../govern/ledger/index.ts'
+import { type Frozen, frozenFrom, type Sample } from './frozen.ts'
 import * as store from './store.ts'
-import { referenceTable, tableFromBins } from './tables.ts'
+import { tableFromBins } from './tables.ts'
 
-export type Freeze = {
-  readonly project: string
-  readonly model: string
-  readonly version: number
-  readonly features: readonly string[]
-  readonly rows: LabelledMatrix
-  readonly scores: Float32Array
-  readonly threshold: number
-}
+export type Freeze = Sample & { readonly project: string; readonly model: string; readonly version: number }
+type FreezeDeps = { sql: Sql; blobs: Blobs; clock: Clock; ledger: Ledger; bus: Bus; calculations: Calculations }
+
+const FREEZE_THREAD = new URL('./threads/freeze.ts', import.meta.url)
+/** Values of a reference up to which it is frozen within some ten milliseconds; requests do not wait for more. */
+const MOST_FROZEN_HERE = 20_000
 
 /** Freezes what a version’s inputs, scores and errors looked like when it was registered; a second call changes nothing. */
-export function createFreeze({ sql, blobs, clock, ledger, bus }: { sql: Sql; blobs: Blobs; clock: Clock; ledger: Ledger; bus: Bus }) {
+export function createFreeze({ sql, blobs, clock, ledger, bus, calculations }: FreezeDeps) {
   return async ({ project, model, version, ...sample }: Freeze): Promise<void> => {
-    const reference = referenceFrom(sample)
-    const table = await putJson(blobs, referenceTable({ ...sample, watched: reference.profile }))
+    const takesLong = sample.rows.values.length > MOST_FROZEN_HERE
+    const { table: whole, ...reference } = takesLong ? await calculations.run<Sample, Frozen>(FREEZE_THREAD, sample) : frozenFrom(sample)
+    const { digest: table } = await blobs.put(Readable.from([Buffer.from(whole)]))
     const stored = { ...reference, table, frozenAt: clock.now() }
     await sql.transaction(async (tx) => {
       if (await store.findProfile(tx, project, model, version)) return
@@ -44,23 +40,6 @@ export function createFreeze({ sql, blobs, clock, ledger, bus }: { sql: Sql; blo
       await bus.publish(tx, { name: 'drift.profile_frozen', project, subject: model, data: { model, version, rows: sample.rows.rows } })
     })
   }
-}
-
-type Sample = Pick<Freeze, 'features' | 'rows' | 'scores' | 'threshold'>
-
-/**
- * The profile of a sample’s features and, last, of the scores it got; and how many rows the version got wrong. A score above
- * or below a threshold says whether one of two classes is meant: of a regression, or of more classes, no labelled rows count, and
- * labels of its traffic are not watched as errors.
- */
-function referenceFrom({ features, rows, scores, threshold }: Sample): Omit<store.StoredProfile, 'frozenAt' | 'table'> {
-  const width = features.length
-  const columns = features.map((_, i) => Float32Array.from({ length: rows.rows }, (_row, row) => rows.values[row * width + i]!))
-  const profile = profileFrom([...features, 'score'], [...columns, scores])
-  const digest = createHash('sha256').update(JSON.stringify(profile)).digest('hex')
-  if (taskOf(rows.labels, scores) !== 'binary') return { digest, profile, labelRows: 0, labelErrors: 0 }
-  const labelErrors = rows.labels.reduce((errors, label, row) => errors + Number(scores[row]! >= threshold !== label >= 0.5), 0)
-  return { digest, profile, labelRows: rows.rows, labelErrors }
 }
 
 /** A stored reference as the API shows it. */
@@ -127,8 +106,4 @@ const LOOK_AGAIN_MS = 60_000
 function keep<T>(among: Map<string, T>, key: string, value: T): void {
   if (among.size >= MOST_TABLES) among.delete(among.keys().next().value!)
   among.set(key, value)
-}
-
-async function putJson(blobs: Blobs, value: unknown): Promise<string> {
-  return (await blobs.put(Readable.from([Buffer.from(JSON.stringify(value))]))).digest
 }
