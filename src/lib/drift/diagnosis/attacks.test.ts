@@ -8,7 +8,7 @@ import { findPoisoning } from './poisoning.ts'
 /** The three findings on the current rows of a world, with the true probabilities. */
 function findings(cause: 'none' | 'attack' | 'concept', seed: number) {
   const { reference, current } = worldOf(cause, seed).input
-  const actors = { columns: current.columns, scores: current.scores, actors: current.actors! }
+  const actors = { columns: current.columns, scores: current.scores, actors: current.actors!, labels: current.labels! }
   const labelled = { columns: current.columns, probabilities: current.scores, labels: current.labels!, sources: current.labelSources! }
   return {
     poisoning: () => findPoisoning(labelled, reference.columns, createRandom(seed)),
@@ -21,15 +21,15 @@ test.each([
   ['poisoning', 0, 'desk-2'],
   ['evasion', 1, 'intruder'],
   ['extraction', 2, 'intruder'],
+  ['evasion', 3, 'intruder'],
 ] as const)('%s is found with who did it, in all of 6 worlds', (attack, turn, by) => {
-  let found = 0
-  for (let world = 0; world < 6; world++) {
-    const named = findings('attack', 3 * world + turn)
+  const named = Array.from({ length: 6 }, (_, world) =>
+    findings('attack', 4 * world + turn)
       [attack]()
-      .map((one) => one.by)
-    if (named.length === 1 && named[0] === by) found++
-  }
-  expect(found).toBe(6)
+      .map((one) => one.by),
+  )
+  expect(named.filter((names) => names.includes(by))).toHaveLength(6)
+  expect(named.flat().filter((name) => name !== by).length).toBeLessThanOrEqual(1)
 })
 
 test('honest worlds name nobody more often than stated', () => {

@@ -88,7 +88,9 @@ export function measureFacts(input: CauseInput): CauseFacts {
             alpha / 4,
           )
         : []),
-      ...(actors ? findEvasion({ ...actors, past: pastOf(reference) }, reference.columns, threshold, alpha / 4) : []),
+      ...(actors
+        ? findEvasion({ ...actors, labels: current.labels, past: pastOf(reference) }, reference.columns, threshold, alpha / 4)
+        : []),
       ...(actors ? findExtraction(actors, reference.columns, random.fork('extraction'), alpha / 2) : []),
     ],
     inputs: movedMost(names, reference.columns, current.columns),

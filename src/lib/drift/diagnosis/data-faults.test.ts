@@ -32,6 +32,14 @@ test('missing, stuck and out of range are told, in one source too', () => {
   ).toMatchObject([{ source: 'till-3', text: expect.stringMatching(/in rows of till-3$/) }])
 })
 
+test('the end of a long tail is not the end of what is possible; its unit still is', () => {
+  const tail = (rows: number, mean: number) => Array.from({ length: rows }, () => Math.exp(1 + random.normal() + mean))
+  const faults = (column: number[]) => findDataFaults(['visits'], [tail(600, 0)], { columns: [column] })
+  expect(faults(tail(400, 0).map((value, i) => (i % 4 === 0 ? 33 * value : value)))).toEqual([])
+  expect(faults(tail(400, 0).map((value, i) => (i % 4 === 0 ? 1e6 : value)))).toMatchObject([{ kind: 'out_of_range' }])
+  expect(faults(tail(400, 0).map((value) => 1_000 * value))).toMatchObject([{ kind: 'unit' }])
+})
+
 test('ordinary and shifted rows are no fault; nor is a small share of anything', () => {
   let faults = 0
   for (let run = 0; run < 60; run++) faults += faultOf(drawn()).length + faultOf(drawn().map((c) => c + 8)).length

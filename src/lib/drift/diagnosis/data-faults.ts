@@ -20,6 +20,8 @@ const LEAST_RISE = 0.1
 const STUCK_SHARE = 0.95
 /** Values beyond the reference's range by its whole width. */
 const BEYOND_WIDTHS = 1
+/** From so many times as long as the other side on, a side is a long tail. */
+const LONG_TAIL = 3
 /** Factors by which units are mistaken for each other, with their names; the inverse is tried too. */
 const FACTORS: readonly (readonly [factor: number, text: string])[] = [
   [1_000, 'a thousand'],
@@ -99,12 +101,24 @@ function outOfRange(before: Float64Array, now: Float64Array): Found {
   const known = before.filter(Number.isFinite).sort()
   if (known.length === 0) return null
   const [low, high] = [known[0]!, known.at(-1)!]
-  const slack = (high - low) * BEYOND_WIDTHS
-  const out = now.reduce((sum, value) => sum + Number(value < low - slack || value > high + slack), 0)
+  const { least, most } = limitsOf(low, known[Math.floor(known.length / 2)]!, high)
+  const out = now.reduce((sum, value) => sum + Number(value < least || value > most), 0)
   const share = out / now.length
   if (share < LEAST_RISE) return null
   const pValue = excessPValue(out, now.length, out, now.length + known.length)
   return { kind: 'out_of_range', share, pValue, text: `lies far outside its range of ${low} to ${high} in ${percent(share)} of rows` }
+}
+
+/**
+ * How far values may go beyond the range of the reference: by its whole width; where it has a long tail on one side, and no value
+ * that would change sign on the way, as much further than its end as that lies from the median, in proportion.
+ */
+function limitsOf(low: number, median: number, high: number): { readonly least: number; readonly most: number } {
+  const slack = (high - low) * BEYOND_WIDTHS
+  const [above, below] = [high - median, median - low]
+  const most = low >= 0 && median > 0 && above > LONG_TAIL * below ? Math.max(high + slack, high * (high / median)) : high + slack
+  const least = high <= 0 && median < 0 && below > LONG_TAIL * above ? Math.min(low - slack, low * (low / median)) : low - slack
+  return { least, most }
 }
 
 function unit(before: Float64Array, now: Float64Array): Found {

@@ -3,8 +3,8 @@ import { createRandom } from '../../random.ts'
 import { type Cause, causes, diagnoseCause } from './diagnose-cause.ts'
 import { worldOf } from './fixtures/worlds.ts'
 
-/** Attacks and data faults take turns by seed: of three kinds and of five, so that every kind is planted. */
-const WORLDS: Partial<Record<Cause, number>> = { data_fault: 5, attack: 6 }
+/** Attacks and data faults take turns by seed: of four kinds and of five, so that every kind is planted. */
+const WORLDS: Partial<Record<Cause, number>> = { data_fault: 5, attack: 8 }
 const WORLDS_OF_OTHERS = 3
 
 test.each(causes.filter((cause) => cause !== 'none'))('a planted %s is found in every world', (cause) => {
@@ -23,11 +23,25 @@ test.each<Cause>(['covariate', 'prior'])('%s is found without current labels', (
 })
 
 test('attackers are named, and nobody else', () => {
-  for (let seed = 0; seed < 3; seed++) {
+  for (let seed = 0; seed < 4; seed++) {
     const { input, by } = worldOf('attack', seed)
     const { facts } = diagnoseCause(input)
     expect(new Set(facts.attacks.map((attack) => attack.by))).toEqual(new Set([by]))
   }
+})
+
+test('values out of range in the rows of an attacker are its doing, no fault of the data; a fault that has other signs still is', () => {
+  const { input } = worldOf('attack', 3)
+  const spoiled = (spoil: (value: number, actor: string) => number) => {
+    const columns = input.current.columns.map((column, f) =>
+      f === 4 ? Array.from(column, (value, row) => spoil(value, input.current.actors![row]!)) : column,
+    )
+    return diagnoseCause({ ...input, current: { ...input.current, columns } })
+  }
+  const strange = spoiled((value, actor) => (actor === 'intruder' ? 40 : value))
+  expect(strange.facts.faults).toMatchObject([{ kind: 'out_of_range' }])
+  expect(strange.cause).toBe('attack')
+  expect(spoiled(() => 0.25).cause).toBe('data_fault')
 })
 
 test('confidence sums to one; every cause has its evidence in words', () => {

@@ -57,9 +57,12 @@ function strength(pValue: number, alpha: number): number {
 const pText = (pValue: number) => (pValue < 1e-4 ? 'p < 0.0001' : `p = ${pValue.toFixed(4)}`)
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`
 
-function faultOpinion({ faults }: CauseFacts): Opinion {
+function faultOpinion({ faults, attacks }: CauseFacts): Opinion {
   if (faults.length === 0) return { score: -3, text: ['no feature is missing, stuck, out of range or in another unit'] }
-  return { score: 9 + Math.min(2, faults.length / 2), text: faults.slice(0, 5).map(({ text }) => text) }
+  const text = faults.slice(0, 5).map(({ text }) => text)
+  // Whoever attacks sends what nobody sent before: that alone is no fault on the way.
+  if (attacks.some(({ attack }) => attack !== 'poisoning') && faults.every(({ kind }) => kind === 'out_of_range')) return { score: 5, text }
+  return { score: 9 + Math.min(2, faults.length / 2), text }
 }
 
 function attackOpinion({ attacks }: CauseFacts): Opinion {

@@ -8,6 +8,8 @@ export type ActorTraffic = {
   readonly scores: ArrayLike<number>
   /** Who sent each row; '' for nobody known. */
   readonly actors: readonly string[]
+  /** 1 is what the model is there to find; NaN where no label has come. */
+  readonly labels?: ArrayLike<number>
   /** Earlier rows of the same actors, to hold each against its own past. */
   readonly past?: { readonly columns: Columns; readonly actors: readonly string[] }
 }
@@ -15,15 +17,17 @@ export type ActorTraffic = {
 const BAND = 0.15
 const CELL = 0.2
 const LEAST_EXCESS = 0.2
+/** The first so many signs tell by themselves. */
+const TELLING = 3
 
 /**
- * Actors that feel for the decision boundary. Signs, each by Fisher's exact test against everybody else's rows: scores within
- * 0.15 of the threshold; near-duplicates of the actor's own rows that lie there; and, for support only, rows far from the
- * actor's own past (from the reference, where it has none). Actors differ by nature, so an excess of a fifth of the
- * rows is asked for besides. Throws RangeError when lengths differ.
+ * Actors that feel for the decision boundary, or have found their way past it. Signs, each by Fisher's exact test against everybody
+ * else's rows: scores within 0.15 of the threshold; near-duplicates of the actor's own rows that lie there; positives by their labels
+ * that the model took for negatives; and, for support only, rows far from the actor's own past (from the reference, where it has
+ * none). Actors differ by nature, so an excess of a fifth of the rows is asked for besides. Throws RangeError when lengths differ.
  */
 export function findEvasion(traffic: ActorTraffic, reference: Columns, threshold: number, alpha = 0.01): AttackFinding[] {
-  const { scores, actors } = traffic
+  const { scores, actors, labels } = traffic
   if (scores.length !== actors.length) throw new RangeError(`${scores.length} scores do not match ${actors.length} actors`)
   const rows = actors.length
   const columns = standardised(traffic.columns, reference)
@@ -34,6 +38,8 @@ export function findEvasion(traffic: ActorTraffic, reference: Columns, threshold
   const probe = cells.map((cell, row) => near[row]! && counts.get(cell)! > 1)
   const strange = strangeRows(traffic, columns, reference)
   const everyRow = () => true
+  const isLabelled = (row: number) => labels !== undefined && Number.isFinite(labels[row]!)
+  const isMissed = (row: number) => labels![row] === 1 && scores[row]! < threshold
   const groups = [...rowsByName(actors)].filter(([, own]) => own.length >= LEAST_ACTOR_ROWS && own.length < rows)
   const found = groups.map(([by, own]) => ({
     by,
@@ -41,12 +47,13 @@ export function findEvasion(traffic: ActorTraffic, reference: Columns, threshold
     signs: [
       { name: 'crowds the threshold', ...excessOf(own, (row) => near[row]!, everyRow, rows) },
       { name: 'sends near-duplicates around the threshold', ...excessOf(own, (row) => probe[row]!, everyRow, rows) },
+      { name: 'gets past the model', ...excessOf(own, isMissed, isLabelled, rows) },
       { name: 'unlike its own past', ...excessOf(own, (row) => strange[row]!, everyRow, rows) },
     ],
   }))
-  const adjusted = holmAdjusted(found.map(({ signs }) => Math.min(1, 2 * Math.min(signs[0]!.pValue, signs[1]!.pValue))))
+  const adjusted = holmAdjusted(found.map(({ signs }) => Math.min(1, TELLING * Math.min(...signs.slice(0, TELLING).map((s) => s.pValue)))))
   return found.flatMap(({ by, rows: count, signs }, i): AttackFinding[] => {
-    const telling = signs.slice(0, 2).filter(({ excess, pValue }) => excess >= LEAST_EXCESS && pValue < alpha)
+    const telling = signs.slice(0, TELLING).filter(({ excess, pValue }) => excess >= LEAST_EXCESS && pValue < alpha)
     if (adjusted[i]! >= alpha || telling.length === 0) return []
     const words = telling.map(({ name, excess }) => `${name} with ${(100 * excess).toFixed(1)} % more of its rows than others`).join(', ')
     return [{ attack: 'evasion', by, rows: count, signs, adjustedP: adjusted[i]!, text: `${by} (${count} rows) ${words}` }]
