@@ -1,4 +1,5 @@
 import type { Columns } from '../estimation/boosted-trees.ts'
+import { valueText } from '../two-sample/findings.ts'
 import { excessPValue, kolmogorovSmirnov } from './exact-tests.ts'
 
 export type DataFault = {
@@ -94,7 +95,7 @@ function stuck(before: Float64Array, now: Float64Array): Found {
   const was = before.reduce((sum, own) => sum + Number(own === value), 0)
   if (share < STUCK_SHARE || was / before.length > 0.8) return null
   const pValue = excessPValue(count, now.length, count + was, now.length + before.length)
-  return { kind: 'stuck', share, pValue, text: `stands still at ${value} in ${percent(share)} of rows` }
+  return { kind: 'stuck', share, pValue, text: `stands still at ${valueText(value)} in ${percent(share)} of rows` }
 }
 
 function outOfRange(before: Float64Array, now: Float64Array): Found {
@@ -106,7 +107,12 @@ function outOfRange(before: Float64Array, now: Float64Array): Found {
   const share = out / now.length
   if (share < LEAST_RISE) return null
   const pValue = excessPValue(out, now.length, out, now.length + known.length)
-  return { kind: 'out_of_range', share, pValue, text: `lies far outside its range of ${low} to ${high} in ${percent(share)} of rows` }
+  return {
+    kind: 'out_of_range',
+    share,
+    pValue,
+    text: `lies far outside its range of ${valueText(low)} to ${valueText(high)} in ${percent(share)} of rows`,
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { CategoryColumn, ColumnProfile, NumericColumn, TableProfile } from '../profile/table-profile.ts'
-import { categoryCountFindings, type Finding, missingFinding, unseenFinding } from '../two-sample/findings.ts'
+import { categoryCountFindings, type Finding, missingFinding, unseenFinding, valueText } from '../two-sample/findings.ts'
 import type { TestOutcome } from '../two-sample/result.ts'
 import { type Bars, categoryBars, isComparable, numericBars, withoutEmpty, withoutMissing } from './bars.ts'
 import { categoryTests, numericColumnTests } from './column-tests.ts'
@@ -63,13 +63,13 @@ function numericCompared(
       ...seen,
       kind: 'below_range',
       rows: after.outside.below,
-      what: `are below ${before.min}, the least of the reference`,
+      what: `are below ${valueText(before.min)}, the least of the reference`,
     }),
     ...unseenFinding({
       ...seen,
       kind: 'above_range',
       rows: after.outside.above,
-      what: `are above ${before.max}, the greatest of the reference`,
+      what: `are above ${valueText(before.max)}, the greatest of the reference`,
     }),
     ...(before.wholeNumbers && !after.wholeNumbers && m > 0
       ? [
@@ -83,7 +83,7 @@ function numericCompared(
         ]
       : []),
     ...(after.min !== null && after.min === after.max && before.min !== before.max
-      ? [{ kind: 'constant', feature: shared.name, share: 1, pValue: null, text: `all values are ${after.min}` } as const]
+      ? [{ kind: 'constant', feature: shared.name, share: 1, pValue: null, text: `all values are ${valueText(after.min)}` } as const]
       : []),
   ]
   return compared(shared, {

@@ -105,11 +105,16 @@ export function numericFindings(
       { alpha },
     )
   return [
-    ...unseen('below_range', (value) => value < low, `are below ${low}, the least of the reference`),
-    ...unseen('above_range', (value) => value > high, `are above ${high}, the greatest of the reference`),
+    ...unseen('below_range', (value) => value < low, `are below ${valueText(low)}, the least of the reference`),
+    ...unseen('above_range', (value) => value > high, `are above ${valueText(high)}, the greatest of the reference`),
     ...(whole ? unseen('fractions', (value) => !Number.isInteger(value), 'have fractions; in the reference all were whole') : []),
     ...constantFinding(feature, before, after, alpha),
   ]
+}
+
+/** A value as a person reads it, to six digits. */
+export function valueText(value: number): string {
+  return String(Number(value.toPrecision(6)))
 }
 
 /**
