@@ -222,7 +222,7 @@ function buildModules(infra: Infra) {
   const registry = createRegistry({ ...core, blobs, runtimes, documents, places: versionOrigins({ runs, artifacts }) })
   const webhooks = createWebhooks({ ...core, jobs, registry, fetchPublic: infra.fetchPublic })
   const evaluations = createEvaluations({ ...core, experiments: runs })
-  const telemetry = createTelemetry({ columns, spool, clock, log })
+  const telemetry = createTelemetry({ columns, spool, clock, log, workersWaitSinceMs: infra.workersWaitSinceMs })
   const traces = createTraces({ ...core, experiments: runs })
   const place = { node: infra.place.node, shared: infra.place.sharing !== 'alone' || sql.dialect === 'postgresql' }
   const deployments = createDeployments({ ...core, ...place, documents, registry, runtimes, telemetry, log })

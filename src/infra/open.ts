@@ -10,7 +10,7 @@ import { publicFetch } from './http/public-fetch.ts'
 import { createIds } from './ids.ts'
 import { createJobs } from './jobs/index.ts'
 import type { Log } from './log.ts'
-import { holdPlace, nodeOf, placeOf, spoolFolderOf } from './places.ts'
+import { holdPlace, nodeOf, oldestOfWorkersMs, placeOf, spoolFolderOf } from './places.ts'
 import { createSpool } from './spool.ts'
 import { createSql } from './sql/index.ts'
 import { createStreamConnections } from './streams/connections.ts'
@@ -124,6 +124,8 @@ export async function openInfra(config: Config, outside: Outside) {
       spool,
       /** The spool of a worker that has ended. */
       openSpoolOf: (worker: number) => openSpool(spoolFolderOf(config.data, worker), nodeOf(config.node, worker)),
+      /** Since when records of workers wait to be moved; undefined where there are none, or no workers. */
+      workersWaitSinceMs: () => (place.sharing === 'owner' ? oldestOfWorkersMs(config.data) : undefined),
       jobs,
       bus,
       streams,

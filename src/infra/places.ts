@@ -52,3 +52,14 @@ export function workersWithSpool(data: string): number[] {
     return match ? [Number(match[1])] : []
   })
 }
+
+/** When the oldest segment began that workers wrote and that was not moved yet, in milliseconds since the epoch; undefined without one. */
+export function oldestOfWorkersMs(data: string): number | undefined {
+  const began = workersWithSpool(data).flatMap((worker) => {
+    const folder = spoolFolderOf(data, worker)
+    const segments = fs.readdirSync(folder).filter((name) => name.endsWith('.segment'))
+    // One that is gone by now was moved.
+    return segments.flatMap((name) => fs.statSync(path.join(folder, name), { throwIfNoEntry: false })?.birthtimeMs ?? [])
+  })
+  return began.length === 0 ? undefined : Math.min(...began)
+}

@@ -67,7 +67,7 @@ type Deps = {
   documents: Documents
   registry: Registry
   quarantine: QuarantineWindows
-  telemetry: Pick<Telemetry, 'sampleRows' | 'summarizeTraffic' | 'drain'>
+  telemetry: Pick<Telemetry, 'sampleRows' | 'summarizeTraffic' | 'moveUntil'>
   /** Whether the quality that is estimated without labels has dropped. */
   hasDropped: (project: string, monitor: string) => Promise<boolean>
   incidents: Pick<Incidents, 'listIncidents'>

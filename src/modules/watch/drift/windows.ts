@@ -18,7 +18,7 @@ type Deps = {
   bus: Bus
   jobs: Jobs
   documents: Documents
-  telemetry: Pick<Telemetry, 'drain'>
+  telemetry: Pick<Telemetry, 'moveUntil'>
   tables: Pick<ReferenceTables, 'problemOf'>
   hasDropped: (project: string, monitor: string) => Promise<boolean>
 }
@@ -67,7 +67,7 @@ export function createWindows(deps: Deps, targets: Targets, report: Report) {
     const first = last === undefined ? oldest : Math.max(oldest, Math.ceil((last.fromMs + 1) / lengthMs) * lengthMs)
     if (first > newest) return
     // After a restart or an outage, rows of these windows may still wait where they were recorded.
-    await deps.telemetry.drain()
+    await deps.telemetry.moveUntil(newest + lengthMs + SETTLING_MS / 2)
     for (let fromMs = first; fromMs <= newest; fromMs += lengthMs) {
       // Without a reference there is nothing to judge by; what passes meanwhile is not made up for.
       const opened = await targets.look(monitor)

@@ -41,7 +41,7 @@ type Deps = {
   calculations: Calculations
   documents: Documents
   registry: Pick<Registry, 'champion'>
-  telemetry: Pick<Telemetry, 'sampleRows' | 'seriesTraffic' | 'drain'>
+  telemetry: Pick<Telemetry, 'sampleRows' | 'seriesTraffic' | 'moveUntil'>
 }
 
 /** The newest estimate counts as news for so many windows. */

@@ -15,7 +15,7 @@ type Deps = {
   readonly bus: Bus
   readonly jobs: Jobs
   readonly documents: Documents
-  readonly telemetry: Pick<Telemetry, 'seriesTraffic' | 'drain'>
+  readonly telemetry: Pick<Telemetry, 'seriesTraffic' | 'moveUntil'>
 }
 type Monitor = Declared<'Monitor'>
 
@@ -79,7 +79,7 @@ export function createWindows(deps: Deps, judge: Judge) {
     const first = last === undefined ? oldest : Math.max(oldest, Math.ceil((last.estimate.fromMs + 1) / lengthMs) * lengthMs)
     if (first > newest) return
     // After a restart or an outage, rows of these windows may still wait where they were recorded.
-    await deps.telemetry.drain()
+    await deps.telemetry.moveUntil(newest + lengthMs + SETTLING_MS / 2)
     const target = await judge.targetOf(monitor)
     for (let fromMs = first; fromMs <= newest; fromMs += lengthMs)
       await save(monitor, await judge.judge(monitor, target, { fromMs, toMs: fromMs + lengthMs }))

@@ -49,7 +49,14 @@ function testClock() {
 let spoolCount = 0
 type World = { telemetry: Telemetry; spool: Spool; seen: Segment[]; time: ReturnType<typeof testClock> }
 function open(
-  over: { columns?: Columns; consumers?: SegmentConsumer[]; spoolFolder?: string; maxTotalBytes?: number; nowMs?: number } = {},
+  over: {
+    columns?: Columns
+    consumers?: SegmentConsumer[]
+    spoolFolder?: string
+    maxTotalBytes?: number
+    nowMs?: number
+    workersWaitSinceMs?: () => number | undefined
+  } = {},
 ): World {
   const time = testClock()
   time.set(over.nowMs ?? START_MS)
@@ -62,7 +69,8 @@ function open(
     maxTotalBytes: over.maxTotalBytes ?? 1 << 26,
     fsyncEveryMs: 100,
   })
-  const telemetry = createTelemetry({ columns: over.columns ?? columns, spool, clock: time.clock, log: silentLog })
+  const { workersWaitSinceMs } = over
+  const telemetry = createTelemetry({ columns: over.columns ?? columns, spool, clock: time.clock, log: silentLog, workersWaitSinceMs })
   const seen: Segment[] = []
   telemetry.start(over.consumers ?? [{ name: 'watcher', consume: async (segment) => void seen.push(segment) }])
   return { telemetry, spool, seen, time }
@@ -174,6 +182,25 @@ describe('from the record to the columns', () => {
     await telemetry.drain()
     expect(telemetry.health()).toMatchObject({ skipped: 1, queuedSegments: 0 })
     expect(seen).toHaveLength(1)
+  })
+
+  test('what was recorded before a moment is moved, and workers that still have some of it are waited for, but not for ever', async () => {
+    let since: number | undefined
+    const { telemetry, seen, time } = open({ workersWaitSinceMs: () => since })
+    telemetry.record(prediction())
+    await telemetry.moveUntil(START_MS + 1)
+    expect(seen).toHaveLength(1)
+    since = START_MS + 10
+    await telemetry.moveUntil(START_MS + 10)
+    const early = telemetry.moveUntil(START_MS + 11)
+    await expect(early).rejects.toMatchObject({ code: 'unavailable', message: expect.stringMatching(/workers still have records/) })
+    // Of long ago: they are waited for as long after a start.
+    since = START_MS - 86_400_000
+    await expect(telemetry.moveUntil(START_MS - 80_000_000)).rejects.toMatchObject({ code: 'unavailable' })
+    time.set(START_MS + 700_000)
+    await telemetry.moveUntil(START_MS - 80_000_000)
+    await expect(telemetry.moveUntil(START_MS + 11)).resolves.toBeUndefined()
+    await expect(telemetry.moveUntil(START_MS + 600_000)).rejects.toMatchObject({ code: 'unavailable' })
   })
 
   test('a full spool refuses instead of losing', () => {

@@ -29,6 +29,8 @@ export type TelemetryDeps = {
   readonly log: Log
   /** How long predictions are kept. */
   readonly retentionDays?: number
+  /** Since when records of other processes on the same folder wait to be moved; undefined when none do. */
+  readonly workersWaitSinceMs?: () => number | undefined
 }
 
 export type Telemetry = Verbs<typeof telemetry> & {
@@ -50,6 +52,11 @@ export type Telemetry = Verbs<typeof telemetry> & {
   adopt(left: Spool): Promise<void>
   /** Moves everything recorded so far; throws what stops it, and then it stays queued. */
   drain(): Promise<void>
+  /**
+   * Moves what was recorded before a moment, so that it can be read. Throws what stops it, and `unavailable` while workers on the same folder
+   * still have some of it; ten minutes after that moment, or after the start, they are waited for no longer.
+   */
+  moveUntil(untilMs: number): Promise<void>
   /** Stops moving. What is queued stays on disk for the next start. */
   stop(): Promise<void>
   health(): PumpHealth
@@ -65,6 +72,7 @@ export type Telemetry = Verbs<typeof telemetry> & {
 
 const RECORDS_PER_PASS = 2_048
 const RETENTION_DAYS = 30
+const LONGEST_WAIT_MS = 600_000
 const ACTORS = 1_000
 
 export function createTelemetry(deps: TelemetryDeps): Telemetry {
@@ -122,10 +130,12 @@ function createStream(spool: Spool, clock: Clock, onMuch: () => void) {
 }
 
 /** The way in: the stream and the pump behind it. */
-function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DAYS }: TelemetryDeps, store: TelemetryStore) {
+function createIntake(deps: TelemetryDeps, store: TelemetryStore) {
+  const { columns, spool, clock, log, retentionDays = RETENTION_DAYS, workersWaitSinceMs } = deps
   const prune = createPrune({ columns, clock, log, table: 'inference_records', retentionDays })
   const stream = createStream(spool, clock, () => pump?.hurry())
   let pump: Pump | undefined
+  let startedMs = 0
   let fed: readonly SegmentConsumer[] = []
 
   async function insert(segment: Segment) {
@@ -149,6 +159,7 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
     },
     start(consumers: readonly SegmentConsumer[]) {
       fed = consumers
+      startedMs = clock.now()
       pump = createPump({ spool, clock, log, rotate: stream.rotate, store: insert, consumers })
       pump.start()
     },
@@ -156,6 +167,12 @@ function createIntake({ columns, spool, clock, log, retentionDays = RETENTION_DA
       await createPump({ spool: left, clock, log, rotate: () => left.rotate(), store: insert, consumers: fed }).drain()
     },
     drain: async () => running().drain(),
+    async moveUntil(untilMs: number) {
+      await running().drain()
+      const waitSinceMs = workersWaitSinceMs?.()
+      if (waitSinceMs === undefined || waitSinceMs >= untilMs || clock.now() > Math.max(untilMs, startedMs) + LONGEST_WAIT_MS) return
+      throw new AppError('unavailable', `workers still have records from before ${new Date(untilMs).toISOString()}; try again in a moment`)
+    },
     stop: async () => pump?.stop(),
     health: () => running().health(),
   }
