@@ -63,13 +63,13 @@ function numericCompared(
       ...seen,
       kind: 'below_range',
       rows: after.outside.below,
-      what: `are below ${valueText(before.min)}, the least of the reference`,
+      what: `are below ${valueText(before.min ?? Number.NaN)}, the least of the reference`,
     }),
     ...unseenFinding({
       ...seen,
       kind: 'above_range',
       rows: after.outside.above,
-      what: `are above ${valueText(before.max)}, the greatest of the reference`,
+      what: `are above ${valueText(before.max ?? Number.NaN)}, the greatest of the reference`,
     }),
     ...(before.wholeNumbers && !after.wholeNumbers && m > 0
       ? [
