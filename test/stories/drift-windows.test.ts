@@ -106,6 +106,7 @@ describe('windows of a monitor', () => {
         segments: [
           { name: 'low', where: [{ feature: 'a', below: 0.3 }] },
           { name: 'high', where: [{ feature: 'a', from: 0.3 }] },
+          { name: 'gone', where: [{ feature: 'tenure', below: 3 }] },
           { name: 'app', where: [{ source: ['app'] }] },
         ],
       }),
@@ -124,10 +125,11 @@ describe('windows of a monitor', () => {
     expect(report.columns.find(({ name }) => name === 'b')).toMatchObject({ verdict: 'drift' })
     expect(report.columns.find(({ name }) => name === 'a')).toMatchObject({ verdict: 'stable' })
     expect(report.columns.find(({ name }) => name === '(label)')).toMatchObject({ verdict: 'insufficient_data' })
-    const [low, high, app] = report.segments
+    const [low, high, app, gone] = report.segments
     expect(low).toMatchObject({ verdict: 'drift', reason: 'b' })
     expect(high).toMatchObject({ verdict: 'stable' })
     expect(app).toMatchObject({ verdict: 'insufficient_data', reason: 'the reference has no row of this segment' })
+    expect(gone).toMatchObject({ verdict: 'insufficient_data', reason: 'it names feature tenure, which version 1 does not have' })
     await expect(world.admin.call(drift.compareWindow, { monitor: 'churn', fromMs: 10, toMs: 5 })).rejects.toMatchObject({
       code: 'invalid',
     })

@@ -1,10 +1,9 @@
 import type { MonitorWindows } from '../../../contract/drift.ts'
 import { MonitorWindows as WindowsSpec } from '../../../contract/drift.ts'
-import { AppError } from '../../../contract/errors.ts'
 import type { Calculations } from '../../../infra/calculations.ts'
 import type { Clock } from '../../../infra/clock.ts'
 import type { TableProfile } from '../../../lib/drift/profile/table-profile.ts'
-import type { DriftReport } from '../../../lib/drift/report/report.ts'
+import type { DriftReport, SegmentReport } from '../../../lib/drift/report/report.ts'
 import type { SegmentedRows } from '../../../lib/drift/report/segments.ts'
 import type { Declared } from '../../govern/documents/index.ts'
 import type { SampledRow, Telemetry } from '../telemetry/index.ts'
@@ -58,8 +57,19 @@ export function createWindowReport({ clock, telemetry, tables, calculations }: D
       embeddings: document.spec.embeddings,
       segments: segmentedRows(document, windows, frozen, seasonal ? earlier : undefined, rows),
     }
-    return await calculations.run<ReportTask, DriftReport>(PROGRAM, task)
+    const report = await calculations.run<ReportTask, DriftReport>(PROGRAM, task)
+    return { ...report, segments: [...report.segments, ...unjudgedSegments(document, opened, featuresOf(frozen))] }
   }
+}
+
+/** Segments that name a feature which the version does not have: the others, and all rows together, are judged without them. */
+function unjudgedSegments({ spec }: Declared<'Monitor'>, { monitor }: Opened, features: readonly string[]): SegmentReport[] {
+  return spec.segments.flatMap((segment): SegmentReport[] => {
+    const [unknown] = unknownFeatures(segment, features)
+    if (unknown === undefined) return []
+    const reason = `it names feature ${unknown}, which version ${monitor.version} does not have`
+    return [{ name: segment.name, referenceRows: 0, currentRows: 0, columns: [], verdict: 'insufficient_data', reason }]
+  })
 }
 
 const isoTime = (ms: number) => new Date(ms).toISOString().replace('.000Z', 'Z')
@@ -82,27 +92,20 @@ function cyclesBefore({ fromMs, toMs }: Stretch, { cycle, cycles }: Extract<Moni
 
 /** Each declared slice with the same slice of the reference. */
 function segmentedRows(
-  { spec, metadata }: Declared<'Monitor'>,
+  { spec }: Declared<'Monitor'>,
   windows: MonitorWindows,
   frozen: TableProfile,
   earlier: readonly SampledRow[] | undefined,
   rows: readonly SampledRow[],
 ): SegmentedRows | undefined {
-  if (spec.segments.length === 0) return undefined
   const features = featuresOf(frozen)
-  for (const segment of spec.segments) {
-    const [unknown] = unknownFeatures(segment, features)
-    if (unknown !== undefined)
-      throw new AppError(
-        'invalid',
-        `Monitor ${metadata.name}: segment ${segment.name} names feature ${unknown}, which the model does not have`,
-      )
-  }
+  const known = spec.segments.filter((segment) => unknownFeatures(segment, features).length === 0)
+  if (known.length === 0) return undefined
   const before = earlier ?? sampledRowsOf(frozen)
   const featuresOnly = ({ features: values }: { readonly features: ArrayLike<number> }) => ({ features: values })
   return {
     features: frozen.columns.flatMap((column) => (column.kind === 'numeric' && features.includes(column.name) ? [column.frame] : [])),
-    segments: spec.segments.map((segment) => {
+    segments: known.map((segment) => {
       const belongs = segmentTest(segment, features)
       return { name: segment.name, reference: before.filter(belongs).map(featuresOnly), current: rows.filter(belongs).map(featuresOnly) }
     }),
