@@ -92,7 +92,8 @@ describe('what is behind a detection', () => {
     const diagnosis = await diagnose(found.id)
     expect(diagnosis).toMatchObject({ cause: 'concept', response: { suggested: 'retrain' } })
     expect(diagnosis.performance!.concept).toBeGreaterThan(0.1)
-    expect(diagnosis.slices[0]!.conditions[0]).toMatch(/a ≤ 0\.[45]/)
+    // Wrong from 0.3 to 0.5; where exactly a slice is cut depends on the rows that were drawn.
+    expect(diagnosis.slices[0]!.conditions[0]).toMatch(/^(0\.[23]\d* < )?a ≤ 0\.[345]\d*:/)
     expect(diagnosis.labelledRows).toBe(diagnosis.rows)
   })
 })
