@@ -14,7 +14,9 @@ function newestMs(folder) {
 }
 
 const stamp = at('node_modules', '.package-lock.json')
-if (modifiedMs(stamp) < modifiedMs(at('package-lock.json'))) {
+// Through a link an install would empty the folder of another checkout.
+const isBorrowed = fs.lstatSync(at('node_modules'), { throwIfNoEntry: false })?.isSymbolicLink() === true
+if (!isBorrowed && modifiedMs(stamp) < modifiedMs(at('package-lock.json'))) {
   console.error('Installing dependencies (once, about a minute) …')
   const npm = process.env.npm_execpath
   const [command, args] = npm ? [process.execPath, [npm, 'ci']] : ['npm', ['ci']]
