@@ -63,10 +63,10 @@ test('without the rows of its reference a monitor judges no window and says why;
   })
   expect(await stateOf()).toMatchObject({ ready: true, problem: expect.stringMatching(lost), signals: [{ rows: 300 }, {}] })
   for (const asked of [
-    world.admin.call(drift.compareWindow, { monitor: 'churn' }),
-    world.admin.call(drift.simulate, { monitor: 'churn', streams: 10, rows: 1_000, blockRows: 1 }),
+    () => world.admin.call(drift.compareWindow, { monitor: 'churn' }),
+    () => world.admin.call(drift.simulate, { monitor: 'churn', streams: 10, rows: 1_000, blockRows: 1 }),
   ])
-    await expect(asked).rejects.toMatchObject({ code: 'conflict', message: expect.stringMatching(lost) })
+    await expect(asked()).rejects.toMatchObject({ code: 'conflict', message: expect.stringMatching(lost) })
 
   // All rows together are watched by the bins alone.
   for (let i = 0; i < 4; i++) await pass(true)
