@@ -64,7 +64,9 @@ export function createBus({ sql, jobs, clock, ids, log, url, keepMs = KEEP_MS }:
   const transport = url === undefined ? undefined : createNats({ url, clock, log })
   const tail = createTail({ sql, clock, log })
   const sender = transport && createSender({ sql, clock, log, transport })
+  let placings = 0
   const onPlaced = () => {
+    placings++
     tail.loop.poke()
     sender?.loop.poke()
   }
@@ -115,12 +117,15 @@ export function createBus({ sql, jobs, clock, ids, log, url, keepMs = KEEP_MS }:
       await transport?.stop()
     },
     async settle() {
+      let before: number
+      // What was placed meanwhile has handlers that may not have run, whether or not it is placed by the time that is asked.
       do {
+        before = placings
         relay.loop.poke()
         await relay.loop.idle()
         await tail.loop.idle()
         await jobs.settle()
-      } while ((await hasUnplaced(sql)) || !tail.loop.isIdle())
+      } while ((await hasUnplaced(sql)) || !relay.loop.isIdle() || !tail.loop.isIdle() || placings !== before)
     },
   }
 }

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import time
 
 import mlflow
 import pytest
@@ -88,6 +89,7 @@ def test_traces_are_searched_by_what_they_are():
                 span.set_attribute("model", f"model-{number}")
 
         step()
+        time.sleep(0.005)  # their order is asked for below, by milliseconds
     mlflow.flush_trace_async_logging()
 
     def names(filter_string, **named):
